@@ -1,0 +1,52 @@
+"""Known failures and their remedies: the table that plugins extend by the hook `advice`."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to answer to a known failure.
+
+    :param pattern: a regular expression that is searched in the last lines of a failed command's output.
+    :param meaning: what happened, in one line.
+    :param remedy: what to do, in one line.
+    """
+
+    pattern: str
+    meaning: str
+    remedy: str
+
+
+GENERAL = (
+    Advice(
+        r"No space left on device|ENOSPC|\[Errno 28\]",
+        "the disk is full",
+        "free some space; finished stages and checkpoints are kept, so `ftk run --resume RUN` goes on",
+    ),
+    Advice(
+        r"MemoryError|Cannot allocate memory|DefaultCPUAllocator: (can't|not enough) allocate",
+        "the machine's memory is used up",
+        "lower micro_batch_size, eval_batch_size or sequence_len, then `ftk run --resume RUN`",
+    ),
+)
+
+KILLED = Advice(
+    "",
+    "it was killed from outside, most likely by the kernel because memory ran out",
+    "lower micro_batch_size or sequence_len, or close other programs, then `ftk run --resume RUN`",
+)
+"""The answer to an exit by SIGKILL, which leaves no word in the output."""
+
+
+def find_advice(output: str, code: int, known: Iterable[Advice]) -> Advice | None:
+    """The first known failure that the output shows.
+
+    :param output: the end of the command's output.
+    :param code: its exit code, negative for a signal.
+    """
+    for advice in (*known, *GENERAL):
+        if re.search(advice.pattern, output):
+            return advice
+    return KILLED if code in (-9, 137) else None

@@ -1,0 +1,75 @@
+"""What a backend is: the place where runs live and their commands are executed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, Literal, Protocol
+
+from ftk.command import Command, Environment
+
+Activity = Literal["idle", "working", "orphaned"]
+"""`working`: a driver is at it; `orphaned`: the driver died and a command of its still works; `idle`: nobody."""
+
+
+class Backend(Protocol):
+    """Where runs live. ftk's commands use the first group from any machine, the driver uses `execute` beside the run.
+
+    A run is named by its id. Paths are relative to its folder, with forward slashes.
+    """
+
+    name: str
+
+    def create(self, run_id: str, draft: Path) -> None:
+        """Take over the finished folder `draft` as a new run; afterwards the run is there whole, or not at all."""
+        ...
+
+    def runs(self) -> list[str]:
+        """The ids of all runs, oldest first."""
+        ...
+
+    def list(self, run_id: str, path: str) -> Sequence[str]:
+        """The names in a folder of a run, sorted; none where there is no such folder."""
+        ...
+
+    def open(self, run_id: str, path: str) -> BinaryIO:
+        """A file of a run, to be read.
+
+        :raises FileNotFoundError: where there is none.
+        """
+        ...
+
+    def describe(self, run_id: str, path: str) -> str:
+        """How a person finds a file or folder of a run, such as its path on this machine."""
+        ...
+
+    def submit(self, run_id: str, arguments: Sequence[str]) -> None:
+        """Start the run's driver, `python -m ftk.driver`, and return at once.
+
+        :param arguments: options of the driver.
+        :raises UsageError: when a driver is at work already. An orphaned command is stopped first.
+        """
+        ...
+
+    def activity(self, run_id: str) -> Activity:
+        """Who works on the run at this moment."""
+        ...
+
+    def cancel(self, run_id: str, now: bool) -> None:
+        """Ask everything that works on the run to stop; return at once.
+
+        :param now: do not wait for a checkpoint.
+        """
+        ...
+
+    def find_problem(self, environment: Environment) -> str | None:
+        """Why commands cannot run in this environment here; None where they can."""
+        ...
+
+    def execute(self, run_id: str, command: Command, environment: Environment, events: str) -> int:
+        """Run a command beside the run's files and wait for it; its output goes to the run's `logs.txt`.
+
+        :param environment: the one that the command names.
+        :param events: the run's file in which the command reports, named to it by `FTK_EVENTS`.
+        :returns: its exit code; negative for the signal that ended it.
+        :raises Cancelled: when the driver was asked to stop; the command was ended in order before.
+        """
+        ...

@@ -1,0 +1,97 @@
+"""The process that takes a run through its stages, beside the run's files: `python -m ftk.driver`.
+
+A backend starts it; terminals only read its events.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from ftk import files
+from ftk.cache import Cache
+from ftk.config import Config, load_resolved, parse_set, resolve
+from ftk.errors import Cancelled, FtkError
+from ftk.evaluation import evaluate
+from ftk.home import Home
+from ftk.manager import Manager
+from ftk.marked_yaml import read_yaml
+from ftk.create import RESOLVED_FILE
+from ftk.pipeline import Pipeline
+from ftk.run import Run
+from ftk.stages import RUN_STAGES
+
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Drive one run.
+
+    :param arguments: see `_parse`.
+    :returns: the exit code that `ftk run` ends with too.
+    """
+    options = _parse(arguments)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    folder: Path = options.folder
+    cache: Path = options.cache
+    manager = Manager.load()
+    text = (folder / RESOLVED_FILE).read_text(encoding="utf-8")
+    kept = load_resolved(text)
+    backend = manager.backend(kept.ftk["backend"], Home(folder.parent, cache))
+    run = Run(folder, Cache(cache), kept, manager, backend)
+    try:
+        run.config = _with_overrides(text, kept, options.set, manager)
+        _drive(run, manager, options.first, options.until)
+    except FtkError as error:
+        return _end(run, error)
+    except Exception as error:
+        run.events.emit("run_finished", status="failed", code=1, message=f"{type(error).__name__}: {error}", remedy=None)
+        raise
+    run.events.emit("run_finished", status="finished", code=0, message=None, remedy=None)
+    return 0
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m ftk.driver")
+    parser.add_argument("folder", type=Path, help="the run's folder")
+    parser.add_argument("cache", type=Path, help="the cache's folder")
+    parser.add_argument("--from", dest="first", choices=RUN_STAGES, help="do this stage and all later ones again")
+    parser.add_argument("--until", choices=RUN_STAGES, default=RUN_STAGES[-1], help="the last stage to do")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the config")
+    return parser.parse_args(arguments)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Cancelled(now=number == signal.SIGINT)
+
+
+def _with_overrides(text: str, kept: Config, sets: Sequence[str], manager: Manager) -> Config:
+    if not sets:
+        return kept
+    return resolve(read_yaml(text, RESOLVED_FILE), [parse_set(item) for item in sets], manager)
+
+
+def _drive(run: Run, manager: Manager, first: str | None, until: str) -> None:
+    pipeline = Pipeline(run, manager, until)
+    run.events.emit("run_started", id=run.id, stages=pipeline.plan(), backend=run.config.ftk["backend"])
+    pipeline.refuse_stale(before=first)
+    # Only now is anything changed: a refused call must leave the run as it was.
+    if first:
+        pipeline.redo(first)
+    files.write_text(run.folder / RESOLVED_FILE, run.config.dump())
+    outcome = pipeline.go()
+    if until == RUN_STAGES[-1] and run.config.ftk["evaluate"]["rows"]:
+        evaluate(run, manager, outcome)
+
+
+def _end(run: Run, error: FtkError) -> int:
+    status = "cancelled" if isinstance(error, Cancelled) else "failed"
+    run.events.emit("run_finished", status=status, code=error.exit_code, message=error.message, remedy=error.remedy)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,153 @@
+"""Every write that ftk makes itself, each one atomic: after a kill a file or folder is whole, old or absent.
+
+Events are the exception: they are appended by `ftk.reporter`, the only other module that writes.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from ftk.errors import FtkError
+
+PARTIAL = ".partial"
+"""Ending of what is being written; anything that carries it is rubbish as soon as its writer is gone."""
+
+CHUNK = 1 << 20
+"""Bytes read at a time when files are copied or hashed."""
+
+
+def make_folder(path: Path) -> Path:
+    """Create `path` and its parents where they are missing, and return it."""
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace the file at `path` by `content`, durably: it survives a power cut after this returns."""
+    make_folder(path.parent)
+    partial = path.with_name(path.name + PARTIAL)
+    with partial.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace the file at `path` by `text` in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace the file at `path` by `value` as readable JSON."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in the file at `path`; None where there is no such file.
+
+    :raises FtkError: when the file is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise FtkError(f"{path} is damaged", "restore it, or start a new run") from None
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy the file `source` to `target`, which is replaced as a whole."""
+    make_folder(target.parent)
+    partial = target.with_name(target.name + PARTIAL)
+    shutil.copyfile(source, partial)
+    partial.replace(target)
+
+
+def write_stream(target: Path, source: IO[bytes]) -> None:
+    """Replace the file at `target` by what is left in `source`, which may be larger than memory."""
+    make_folder(target.parent)
+    partial = target.with_name(target.name + PARTIAL)
+    with partial.open("wb") as stream:
+        shutil.copyfileobj(source, stream, CHUNK)
+    partial.replace(target)
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Make `target` a second name of `source` on the same disk, or a copy where that cannot be."""
+    make_folder(target.parent)
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        copy_file(source, target)
+
+
+def remove(path: Path) -> None:
+    """Remove the file or folder at `path`, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Fill a folder that appears at `path` only when the block ends without an error.
+
+    The block is given the folder to fill. What an earlier, killed attempt left is removed first; a finished folder
+    at `path` is replaced.
+    """
+    partial = path.with_name(path.name + PARTIAL)
+    remove(partial)
+    make_folder(partial)
+    try:
+        yield partial
+    except BaseException:
+        remove(partial)
+        raise
+    publish_folder(partial, path)
+
+
+def publish_folder(partial: Path, path: Path) -> None:
+    """Give the finished folder `partial` its name `path`, in place of an older one."""
+    remove(path)
+    partial.replace(path)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file at `path` while the block runs; wait for whoever holds it now."""
+    make_folder(path.parent)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, or of a folder's relative names and contents, as hexadecimal digits."""
+    if path.is_dir():
+        names = sorted(item for item in path.rglob("*") if item.is_file())
+        return sha256_of({item.relative_to(path).as_posix(): sha256(item) for item in names})
+    with path.open("rb") as stream:
+        return _sha256_stream(stream)
+
+
+def _sha256_stream(stream: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while chunk := stream.read(CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sha256_of(value: Any) -> str:
+    """The SHA-256 of a JSON value, independent of the order of its keys, as hexadecimal digits."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=True).encode()).hexdigest()

@@ -1,0 +1,28 @@
+"""Where ftk keeps runs and cache on this machine."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+RUNS_VARIABLE = "FTK_RUNS_DIR"
+CACHE_VARIABLE = "FTK_CACHE_DIR"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The two folders that outlive a command.
+
+    :param runs: holds one folder a run.
+    :param cache: models and prepared data by content; it may be deleted at any time.
+    """
+
+    runs: Path
+    cache: Path
+
+    @classmethod
+    def find(cls, runs: Path | None = None, cache: Path | None = None) -> "Home":
+        """The folders given, else those of the environment, else `./runs` and the user's cache."""
+        user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        runs = runs or Path(os.environ.get(RUNS_VARIABLE) or "runs")
+        cache = cache or Path(os.environ.get(CACHE_VARIABLE) or user_cache / "ftk")
+        return cls(runs.absolute(), cache.absolute())

@@ -1,0 +1,54 @@
+"""What a finished stage leaves behind: written last, so that its presence means that the stage is whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ftk import files
+from ftk.errors import FtkError
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The record of a stage.
+
+    :param stage: its name.
+    :param inputs: everything that decides its result, by name: config keys, files, earlier stages, the provider.
+    :param result: the result as JSON; None while the stage has only started.
+    :param seconds: how long it took.
+    """
+
+    stage: str
+    inputs: Mapping[str, Any]
+    result: dict[str, Any] | None = None
+    seconds: float | None = None
+
+    @property
+    def digest(self) -> str:
+        """Identity of the inputs."""
+        return files.sha256_of(dict(self.inputs))
+
+    def write(self, folder: Path) -> None:
+        """Put the record into the `stages` folder of a run."""
+        values = {"digest": self.digest, "inputs": dict(self.inputs), "seconds": self.seconds, "result": self.result}
+        files.write_json(folder / f"{self.stage}.json", {"stage": self.stage, **values})
+
+    @classmethod
+    def parse(cls, stage: str, values: Mapping[str, Any]) -> "Manifest":
+        """The record that `values`, read from its file, hold."""
+        try:
+            return cls(stage, values["inputs"], values["result"], values["seconds"])
+        except (KeyError, TypeError):
+            raise FtkError(
+                f"the manifest stages/{stage}.json is damaged", f"`ftk run --resume RUN --from {stage}` does it again"
+            ) from None
+
+    def changed(self, inputs: Mapping[str, Any]) -> list[str]:
+        """A line for each input that differs in `inputs`, naming it with both values."""
+        names = sorted(set(self.inputs) | set(inputs))
+        return [
+            f"{name}: {self.inputs.get(name)!r} then, {inputs.get(name)!r} now"
+            for name in names
+            if self.inputs.get(name) != inputs.get(name)
+        ]

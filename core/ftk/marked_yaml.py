@@ -1,0 +1,124 @@
+"""Read YAML and remember the line of every key, so that an error can name its place."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import yaml
+
+from ftk.errors import Problem, ProblemsFound
+
+KeyPath = tuple[str | int, ...]
+"""The keys and list positions that lead to a value, from the top of the file."""
+
+MOST_NODES = 100_000
+"""More values than any config has; a file of nested aliases would otherwise grow without end."""
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, which also reads `1e-4` as the number that YAML 1.2 says it is."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
+
+
+@dataclass
+class MarkedYaml:
+    """The content of a YAML file.
+
+    :param name: what to call the file in messages.
+    :param values: its mapping.
+    :param lines: the line, counted from 1, of each key and list item.
+    """
+
+    name: str
+    values: dict[str, Any] = field(default_factory=dict)
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+
+    def place(self, path: KeyPath) -> str:
+        """`file:line` of the value at `path`, or of the nearest one around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return f"{self.name}:{self.lines[path]}" if path in self.lines else self.name
+
+
+def read_yaml(text: str, name: str) -> MarkedYaml:
+    """Parse `text`, whose top level must be a mapping.
+
+    :param name: what to call the file in messages.
+    :raises ProblemsFound: with the line of what is no YAML, of every key that stands twice, or of a wrong top level.
+    """
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        reader = _Reader(loader, MarkedYaml(name))
+        values = {} if node is None else reader.value(node, ())
+    except yaml.MarkedYAMLError as error:
+        raise ProblemsFound([_syntax_problem(error, name)]) from None
+    except yaml.YAMLError as error:
+        raise ProblemsFound([Problem(name, f"is no YAML: {error}")]) from None
+    finally:
+        loader.dispose()  # type: ignore[no-untyped-call]
+    if not isinstance(values, dict):
+        reader.problems.append(Problem(f"{name}:1", "is no mapping", "write one `key: value` a line"))
+    if reader.problems:
+        raise ProblemsFound(reader.problems)
+    reader.result.values = values
+    return reader.result
+
+
+def _syntax_problem(error: yaml.MarkedYAMLError, name: str) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    place = f"{name}:{mark.line + 1}" if mark else name
+    what = " ".join(part for part in (error.context, error.problem) if part)
+    return Problem(place, f"is no YAML: {what}", "check the indentation, the colons and the quotes around this line")
+
+
+class _Reader:
+    """Builds the values of one document from its nodes and notes their lines."""
+
+    def __init__(self, loader: _Loader, result: MarkedYaml) -> None:
+        self.loader = loader
+        self.result = result
+        self.problems: list[Problem] = []
+        self.count = 0
+
+    def value(self, node: yaml.Node, path: KeyPath) -> Any:
+        self.count += 1
+        if self.count > MOST_NODES:
+            raise yaml.YAMLError("its aliases unfold to too many values")
+        self.result.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, (*path, position)) for position, item in enumerate(node.value)]
+        return self.loader.construct_object(node, deep=True)
+
+    def mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
+        self.tell_duplicates(node)
+        self.loader.flatten_mapping(node)
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.key(key_node)
+            self.result.lines[(*path, key)] = key_node.start_mark.line + 1
+            result[key] = self.value(value_node, (*path, key))
+        return result
+
+    def tell_duplicates(self, node: yaml.MappingNode) -> None:
+        seen: dict[str, int] = {}
+        for key_node, _ in node.value:
+            key, line = self.key(key_node), key_node.start_mark.line + 1
+            if key in seen and key != "<<":
+                place = f"{self.result.name}:{line}"
+                self.problems.append(Problem(place, f"`{key}` stands here and in line {seen[key]}", "keep one"))
+            seen.setdefault(key, line)
+
+    def key(self, node: yaml.Node) -> str:
+        """A mapping's key as text: `1:` and `on:` are names here, not a number and a truth."""
+        if not isinstance(node, yaml.ScalarNode):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be a word", node.start_mark)
+        return cast(str, node.value)

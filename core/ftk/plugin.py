@@ -1,0 +1,68 @@
+"""Everything that a plugin imports from ftk: the public interface, which other modules are free to change behind."""
+
+from ftk import files
+from ftk.advice import Advice
+from ftk.artifacts import Artifact, Completions, MergedModel, Model, PreparedModel, StagedData, TrainedModel
+from ftk.backend import Activity, Backend
+from ftk.cache import Cache
+from ftk.command import PYTHON, Command, Endpoint, Environment, Resources
+from ftk.config import Config
+from ftk.data import UNTRAINED, USER_DEFINED, DatasetFormat, RowError, RowTokenizer, Segment, TokenisedRow, format_of
+from ftk.errors import Cancelled, CommandFailed, FtkError, PluginError, Problem, ProblemsFound, UsageError
+from ftk.evaluation import SAMPLES_FILE
+from ftk.home import Home
+from ftk.reporter import EVENTS_VARIABLE, Reporter
+from ftk.run import LOG_FILE, FetchedModel, Run
+from ftk.schema import Schema, complete, find_problems
+from ftk.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, hookimpl, stage
+
+__all__ = [
+    "BASE_MODEL",
+    "DATASETS",
+    "EVENTS_VARIABLE",
+    "LOG_FILE",
+    "OUTPUT_DIR",
+    "PYTHON",
+    "SAMPLES_FILE",
+    "UNTRAINED",
+    "USER_DEFINED",
+    "Activity",
+    "Advice",
+    "Artifact",
+    "Backend",
+    "Cache",
+    "Cancelled",
+    "Command",
+    "CommandFailed",
+    "Completions",
+    "Config",
+    "DatasetFormat",
+    "Endpoint",
+    "Environment",
+    "FetchedModel",
+    "FtkError",
+    "Home",
+    "MergedModel",
+    "Model",
+    "PluginError",
+    "PreparedModel",
+    "Problem",
+    "ProblemsFound",
+    "Reporter",
+    "Resources",
+    "RowError",
+    "RowTokenizer",
+    "Run",
+    "Schema",
+    "Segment",
+    "StagedData",
+    "TokenisedRow",
+    "TrainedModel",
+    "UsageError",
+    "complete",
+    "files",
+    "find_problems",
+    "format_of",
+    "hookimpl",
+    "stage",
+]

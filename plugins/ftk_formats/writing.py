@@ -1,0 +1,93 @@
+"""Write tokenised rows as Parquet, and keep the first of them as readable samples."""
+
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ftk.plugin import UNTRAINED, RowTokenizer, TokenisedRow
+
+SAMPLES = 64
+"""Rows of each split that are kept as samples: enough for a run's summary."""
+
+GROUP = 1000
+"""Rows written, and held in memory, at a time."""
+
+SCHEMA = pa.schema(
+    [
+        ("input_ids", pa.list_(pa.int32())),
+        ("attention_mask", pa.list_(pa.int8())),
+        ("labels", pa.list_(pa.int32())),
+    ]
+)
+
+
+class Split(StrEnum):
+    """What rows are for."""
+
+    TRAIN = "train"
+    EVAL = "eval"
+
+
+class SplitWriter:
+    """Writes the rows of one split; its files appear with the first row.
+
+    :param folder: where to.
+    :param split: which.
+    :param tokenizer: writes the samples as text.
+    """
+
+    def __init__(self, folder: Path, split: Split, tokenizer: RowTokenizer) -> None:
+        self.folder = folder
+        self.split = split
+        self.rows = 0
+        self.tokens = 0
+        self.trained_tokens = 0
+        self._tokenizer = tokenizer
+        self.samples: list[dict[str, Any]] = []
+        self._waiting: list[TokenisedRow] = []
+        self._parquet: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is None:
+            self._flush()
+        if self._parquet is not None:
+            self._parquet.close()
+
+    def add(self, number: int, row: TokenisedRow) -> None:
+        """Write one row.
+
+        :param number: its number in the data, counted from 1.
+        """
+        self.rows += 1
+        self.tokens += len(row.input_ids)
+        self.trained_tokens += sum(label != UNTRAINED for label in row.labels)
+        if len(self.samples) < SAMPLES:
+            self.samples.append(self._sample(number, row))
+        self._waiting.append(row)
+        if len(self._waiting) == GROUP:
+            self._flush()
+
+    def _sample(self, number: int, row: TokenisedRow) -> dict[str, Any]:
+        prompt, answer = row.input_ids[: row.answer_start], row.input_ids[row.answer_start :]
+        texts = {"prompt": self._tokenizer.text(prompt), "expected": self._tokenizer.text(answer)}
+        return {"split": self.split, "row": number, **texts, "input_ids": prompt}
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        if self._parquet is None:
+            self._parquet = pq.ParquetWriter(self.folder / f"{self.split}.parquet", SCHEMA, compression="zstd")
+        columns = {
+            "input_ids": [row.input_ids for row in self._waiting],
+            "attention_mask": [[1] * len(row.input_ids) for row in self._waiting],
+            "labels": [row.labels for row in self._waiting],
+        }
+        self._parquet.write_table(pa.table(columns, schema=SCHEMA))
+        self._waiting = []

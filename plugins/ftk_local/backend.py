@@ -1,0 +1,121 @@
+"""The backend for this machine: a run is a folder, its driver and its commands are processes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import BinaryIO
+
+from ftk.plugin import LOG_FILE, Activity, Command, Environment, Home, UsageError, files
+from ftk_local.lock import DESCRIPTOR_VARIABLE, RunLock
+from ftk_local.processes import GRACE, RUN_VARIABLE, is_driver, stop, workers
+from ftk_local.supervise import supervise
+
+DRIVER = "ftk.driver"
+
+
+class LocalBackend:
+    """Keeps runs as folders of `home.runs` and works on them with processes of this machine.
+
+    :param home: the folders of runs and cache.
+    """
+
+    name = "local"
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def create(self, run_id: str, draft: Path) -> None:
+        """Move the draft to its place among the runs."""
+        try:
+            with files.new_folder(self._folder(run_id)) as partial:
+                shutil.copytree(draft, partial, dirs_exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UsageError(f"the run cannot be written to {self.home.runs}: {reason}", _WRITE_REMEDY) from None
+
+    def runs(self) -> list[str]:
+        """The names of all run folders, oldest first."""
+        if not self.home.runs.is_dir():
+            return []
+        folders = [item for item in self.home.runs.iterdir() if item.suffix != files.PARTIAL]
+        return sorted(item.name for item in folders if (item / "resolved.yml").is_file())
+
+    def list(self, run_id: str, path: str) -> Sequence[str]:
+        """The names in a folder of the run."""
+        folder = self._folder(run_id) / path
+        return sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []
+
+    def open(self, run_id: str, path: str) -> BinaryIO:
+        """A file of the run."""
+        return (self._folder(run_id) / path).open("rb")
+
+    def describe(self, run_id: str, path: str) -> str:
+        """The path, from here where it lies below."""
+        full = self._folder(run_id) / path
+        here = Path.cwd()
+        return str(full.relative_to(here) if full.is_relative_to(here) else full)
+
+    def submit(self, run_id: str, arguments: Sequence[str]) -> None:
+        """Start the driver in a session of its own, so that a closed terminal does not reach it."""
+        folder = self._folder(run_id)
+        lock = self._take(run_id)
+        with (folder / LOG_FILE).open("ab") as log:
+            subprocess.Popen(
+                [sys.executable, "-m", DRIVER, str(folder), str(self.home.cache), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, RUN_VARIABLE: str(folder), DESCRIPTOR_VARIABLE: str(lock.descriptor)},
+                pass_fds=[lock.descriptor],
+                start_new_session=True,
+            )
+        lock.hand_over()
+
+    def _take(self, run_id: str) -> RunLock:
+        """The run's lock, which the driver and its commands inherit; orphaned commands are stopped first."""
+        folder = self._folder(run_id)
+        lock = RunLock.take(folder)
+        if lock is None and self.activity(run_id) == "orphaned":
+            stop(workers(folder), GRACE)
+            lock = RunLock.take(folder)
+        if lock is None:
+            raise UsageError(f"{run_id} is being worked on", f"`ftk attach {run_id}` shows it")
+        return lock
+
+    def activity(self, run_id: str) -> Activity:
+        """Who holds the run's lock: its driver, or only a command that outlived it."""
+        folder = self._folder(run_id)
+        if not RunLock.is_held(folder):
+            return "idle"
+        return "working" if any(is_driver(process) for process in workers(folder)) else "orphaned"
+
+    def cancel(self, run_id: str, now: bool) -> None:
+        """End the driver, which ends its command in order; or everything that an orphaned run left."""
+        found = workers(self._folder(run_id))
+        drivers = [process for process in found if is_driver(process)]
+        for driver in drivers:
+            driver.send_signal(signal.SIGINT if now else signal.SIGTERM)
+        if not drivers:
+            stop(found, 0 if now else GRACE)
+
+    def find_problem(self, environment: Environment) -> str | None:
+        """What is missing in ftk's own interpreter."""
+        missing = [name for name in environment.modules if find_spec(name) is None]
+        return f"{', '.join(missing)} cannot be imported by {sys.executable}" if missing else None
+
+    def execute(self, run_id: str, command: Command, environment: Environment, events: str) -> int:
+        """Run the command as a process that holds the run's lock too."""
+        folder = self._folder(run_id)
+        return supervise(folder, self.home.cache, command, folder / events)
+
+    def _folder(self, run_id: str) -> Path:
+        return self.home.runs / run_id
+
+
+_WRITE_REMEDY = "free some space or name another folder: --runs-dir or FTK_RUNS_DIR"
+

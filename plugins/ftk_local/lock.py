@@ -1,0 +1,60 @@
+"""The lock of a run: held by whatever process works on it, driver or command, and free as soon as all are gone."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+DESCRIPTOR_VARIABLE = "FTK_LOCK"
+"""Names the open lock to the processes that inherit it."""
+
+
+TRIES = 5
+BETWEEN_TRIES = 0.05
+"""Seconds."""
+
+
+class RunLock:
+    """An open, exclusive lock of a run folder.
+
+    The lock belongs to the open file, not to a process: every process that inherits the descriptor keeps it held.
+
+    :param descriptor: the open lock file.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    @classmethod
+    def take(cls, folder: Path) -> "RunLock | None":
+        """The lock, or None while somebody holds it."""
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        # More than one try, since somebody who only looks (`is_held`) holds it for an instant.
+        for attempt in range(TRIES):
+            if attempt:
+                time.sleep(BETWEEN_TRIES)
+            if _lock(descriptor):
+                return cls(descriptor)
+        os.close(descriptor)
+        return None
+
+    @staticmethod
+    def is_held(folder: Path) -> bool:
+        """Whether anybody works on the run."""
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            return not _lock(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def hand_over(self) -> None:
+        """Leave the lock to the processes that inherited it."""
+        os.close(self.descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,58 @@
+"""Base models of the Hugging Face hub, through huggingface_hub and its own cache."""
+
+import re
+from pathlib import Path
+
+from ftk.plugin import Artifact, FetchedModel, FtkError, Run, files
+
+TOKENIZER_FILES = ("tokenizer*", "*.model", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json")
+MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "tokenizer*")
+"""What is fetched of a repository: no weights but safetensors, which load without executing anything."""
+
+_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+def is_id(ref: str) -> bool:
+    """Whether the name can be a model of the hub: `org/name`, or an old one without organisation."""
+    return _ID.fullmatch(ref) is not None
+
+
+def fetch(run: Run, ref: str, tokenizer_only: bool) -> FetchedModel:
+    """The files of one commit.
+
+    :raises FtkError: when the hub does not give them, with what to do about it.
+    """
+    snapshot = _download(ref, run.config.get("revision_of_model"), tokenizer_only)
+    commit = snapshot.name
+    sources = [item for item in snapshot.iterdir() if item.is_file()]
+
+    def link(folder: Artifact) -> None:
+        for item in sources:
+            files.link_file(item, run.path(folder / item.name))
+
+    kind = "tokenizer" if tokenizer_only else "model"
+    return FetchedModel(run.cached("fetched", {"hub": ref, "commit": commit, "kind": kind}, link), commit)
+
+
+def _download(ref: str, revision: str | None, tokenizer_only: bool) -> Path:
+    # Imported here since it takes longer than all of ftk's other imports together.
+    from huggingface_hub import errors, snapshot_download
+
+    patterns = (*TOKENIZER_FILES, "config.json") if tokenizer_only else MODEL_FILES
+    try:
+        return Path(snapshot_download(ref, revision=revision, allow_patterns=list(patterns)))
+    except errors.GatedRepoError:
+        message = f"the model {ref} is gated: the hub gives it only to accounts that accepted its terms"
+        remedy = f"accept them at https://huggingface.co/{ref}, then set HF_TOKEN to a token of that account"
+    except errors.RevisionNotFoundError:
+        message, remedy = f"the hub's model {ref} has no revision {revision!r}", "correct revision_of_model"
+    except errors.RepositoryNotFoundError:
+        message = f"there is no model {ref} here or on the hub, or it is private"
+        remedy = "check the name; for a private model set HF_TOKEN to a token that may read it"
+    except errors.LocalEntryNotFoundError:
+        message = f"the hub cannot be reached, and the model {ref} is not in its cache on this machine"
+        remedy = "check the network (and HF_ENDPOINT, HF_HUB_OFFLINE), or name a model on this machine"
+    except errors.HfHubHTTPError as error:
+        message = f"the hub refused the model {ref}: {str(error).splitlines()[0]}"
+        remedy = "check HF_TOKEN: `hf auth whoami` tells whose it is"
+    raise FtkError(message, remedy)

@@ -1,0 +1,36 @@
+"""Base models that lie on this machine."""
+
+from pathlib import Path
+
+from ftk.plugin import Artifact, FetchedModel, Run, files
+
+
+def is_path(ref: str) -> bool:
+    """Whether the name is meant as a path: it exists, or looks like nothing else."""
+    return ref.startswith(("/", "./", "../", "~")) or ref.endswith(".gguf") and "://" not in ref or Path(ref).exists()
+
+
+def find_problem(ref: str) -> str | None:
+    """Why there is no model at the path."""
+    path = Path(ref).expanduser()
+    if not path.exists():
+        return f"there is no folder or file {ref}"
+    if path.is_file() and path.suffix != ".gguf":
+        return f"{ref} is no .gguf file"
+    if path.is_dir() and not (path / "config.json").is_file():
+        return f"the folder {ref} holds no model: its config.json is missing"
+    return None
+
+
+def fetch(run: Run, ref: str) -> FetchedModel:
+    """The model's files by their content, as second names of the same data where the disk allows it."""
+    path = Path(ref).expanduser()
+    sources = [path] if path.is_file() else sorted(item for item in path.iterdir() if item.is_file())
+    digest = files.sha256_of({item.name: files.sha256(item) for item in sources})
+
+    def link(folder: Artifact) -> None:
+        for item in sources:
+            files.link_file(item, run.path(folder / item.name))
+
+    entry = run.cached("fetched", {"content": digest}, link)
+    return FetchedModel(entry / path.name if path.is_file() else entry, digest)

@@ -1,0 +1,46 @@
+"""Find missing and cut-short files of a model before hours are spent on it."""
+
+import json
+import struct
+from pathlib import Path
+
+HEADER = 8
+"""Bytes of a safetensors file that tell the length of its header (https://huggingface.co/docs/safetensors)."""
+
+
+def find_damage(folder: Path) -> str | None:
+    """What is missing or damaged in a model's folder; None where it is whole."""
+    if not (folder / "config.json").is_file():
+        return "config.json is missing"
+    try:
+        named = _named_shards(folder)
+    except ValueError:
+        return "model.safetensors.index.json is damaged"
+    missing = [name for name in named if not (folder / name).is_file()]
+    if missing:
+        return f"{missing[0]} is missing"
+    damaged = [path.name for path in sorted(folder.glob("*.safetensors")) if not _is_whole(path)]
+    return f"{damaged[0]} is cut short or damaged" if damaged else None
+
+
+def _named_shards(folder: Path) -> list[str]:
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return ["model.safetensors"]
+    shards: dict[str, str] = json.loads(index.read_text(encoding="utf-8")).get("weight_map", {})
+    return sorted(set(shards.values()))
+
+
+def _is_whole(path: Path) -> bool:
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        start = stream.read(HEADER)
+        length = struct.unpack("<Q", start)[0] if len(start) == HEADER else size
+        if HEADER + length > size:
+            return False
+        try:
+            header = json.loads(stream.read(length))
+        except ValueError:
+            return False
+    end = max((tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"), default=0)
+    return bool(HEADER + length + end == size)

@@ -1,0 +1,68 @@
+"""Checkpoints on the disk: which are complete, which is the newest, which may go."""
+
+import json
+import os
+from pathlib import Path
+
+from ftk.files import remove, write_json
+
+MARKER = "complete.json"
+"""Written last into a checkpoint: the size of each of its files. Without it, a checkpoint does not count."""
+
+PREFIX = "checkpoint-"
+
+
+def step_of(checkpoint: Path) -> int:
+    """How many steps were done when the checkpoint was written."""
+    return int(checkpoint.name.removeprefix(PREFIX))
+
+
+def checkpoint_at(output: Path, step: int) -> Path:
+    """The folder of the checkpoint that is written after `step` steps."""
+    return output / f"{PREFIX}{step}"
+
+
+def mark_complete(checkpoint: Path) -> None:
+    """Declare a checkpoint complete, once all its files are sure to be on the disk."""
+    files = _files(checkpoint)
+    for name in files:
+        with (checkpoint / name).open("rb") as stream:
+            os.fsync(stream.fileno())
+    write_json(checkpoint / MARKER, files)
+
+
+def newest_complete(output: Path) -> Path | None:
+    """The checkpoint to go on from, if any. Those that a kill left half written or half removed go away."""
+    complete = []
+    for checkpoint in _checkpoints(output):
+        if _is_complete(checkpoint):
+            complete.append(checkpoint)
+        else:
+            remove(checkpoint)
+    return complete[-1] if complete else None
+
+
+def remove_oldest(output: Path, limit: int | None) -> None:
+    """Keep the newest `limit` checkpoints, one at least; None keeps all."""
+    if limit is not None:
+        for checkpoint in _checkpoints(output)[: -max(limit, 1)]:
+            remove(checkpoint)
+
+
+def _checkpoints(output: Path) -> list[Path]:
+    """All checkpoints, complete or not, the newest last."""
+    return sorted((item for item in output.glob(f"{PREFIX}*") if item.is_dir()), key=step_of)
+
+
+def _is_complete(checkpoint: Path) -> bool:
+    marker = checkpoint / MARKER
+    return marker.is_file() and json.loads(marker.read_text()) == _files(checkpoint)
+
+
+def _files(checkpoint: Path) -> dict[str, int]:
+    """Sizes in bytes of a checkpoint's files, by their relative names."""
+    return {
+        path.relative_to(checkpoint).as_posix(): path.stat().st_size
+        for path in sorted(checkpoint.rglob("*"))
+        if path.is_file() and path.name != MARKER
+    }

@@ -1,0 +1,61 @@
+"""The result of a training, taken from its last checkpoint."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from ftk.files import copy_file, write_json
+from ftk_transformers.model_folder import copy_companions, stored_type
+
+RESULT = "trained.json"
+"""Written last: what was trained, in numbers."""
+
+
+def export_adapter(checkpoint: Path, output: Path, base_model: str) -> None:
+    """Copy the adapter of a checkpoint to the folder `output`.
+
+    :param base_model: the name of the base model in the config, in place of its path on this machine.
+    """
+    copy_file(checkpoint / "adapter_model.safetensors", output / "adapter_model.safetensors")
+    config = json.loads((checkpoint / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = base_model
+    # peft writes a set in whatever order this process has it in.
+    if isinstance(config["target_modules"], list):
+        config["target_modules"].sort()
+    write_json(output / "adapter_config.json", config)
+
+
+def export_model(checkpoint: Path, output: Path, base: Path) -> None:
+    """Write the model of a checkpoint to the folder `output`, stored as the model in the folder `base` is."""
+    # The checkpoint's own config has the cache switched off, for training.
+    config = AutoConfig.from_pretrained(base)
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, config=config, dtype=stored_type(base))
+    model.save_pretrained(output)
+    copy_companions(base, output)
+
+
+def write_result(checkpoint: Path, output: Path, about: Mapping[str, Any]) -> None:
+    """Write the numbers of a finished training.
+
+    The losses are those of the checkpoint's last steps: the trainer's own mean is wrong after a resume.
+
+    :param about: what the checkpoint does not know.
+    """
+    state = json.loads((checkpoint / "trainer_state.json").read_text())
+    result = {
+        **about,
+        "train_loss": _last(state["log_history"], "loss"),
+        "eval_loss": _last(state["log_history"], "eval_loss"),
+        "tokens": state["num_input_tokens_seen"],
+    }
+    write_json(output / RESULT, result)
+
+
+def _last(history: list[dict[str, float]], name: str) -> float | None:
+    """The last value of that name, None where there is none or where it is no number that JSON knows."""
+    last = next((entry[name] for entry in reversed(history) if name in entry), math.nan)
+    return last if math.isfinite(last) else None

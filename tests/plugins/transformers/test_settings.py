@@ -1,0 +1,57 @@
+"""How many steps a config makes, and when something happens between them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftk_transformers.command import CommandError
+from ftk_transformers.settings import Interval, Settings
+
+
+@pytest.fixture
+def settings(make_job: Callable[..., Any]) -> Callable[..., Settings]:
+    def read(**changed: Any) -> Settings:
+        folder: Path = make_job("run", 1, 0, changed).folder
+        return Settings.from_file(folder / "resolved.yml")
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("changed", "steps"),
+    [
+        ({}, 3),
+        ({"num_epochs": 0.5}, 2),
+        ({"num_epochs": 2, "gradient_accumulation_steps": 1}, 10),
+        ({"max_steps": 7}, 7),
+        ({"max_steps": -1}, 3),
+    ],
+)
+def test_steps(settings: Callable[..., Settings], changed: dict[str, Any], steps: int) -> None:
+    assert settings(**changed).total_steps(10) == steps
+
+
+def test_no_steps_are_refused(settings: Callable[..., Settings]) -> None:
+    with pytest.raises(CommandError, match="0 steps"):
+        settings(num_epochs=0).total_steps(10)
+
+
+def test_an_adapter_that_cannot_be_trained_is_refused(settings: Callable[..., Settings]) -> None:
+    with pytest.raises(CommandError, match="not qlora"):
+        settings(adapter="qlora")
+
+
+@pytest.mark.parametrize(
+    ("interval", "steps"),
+    [
+        (Interval(None, None), 10),
+        (Interval(None, 4), 3),
+        (Interval(7, None), 7),
+        (Interval(0, None), None),
+        (Interval(None, 0), None),
+    ],
+)
+def test_intervals(interval: Interval, steps: int | None) -> None:
+    assert interval.in_steps(10) == steps
