@@ -297,9 +297,7 @@ FIRMS = listed("Norvik, Altessa, Bramwell, Corvane, Delmora, Ferrant, Galdine, H
 
 AGE = size(number("age", 18, 70), "", "older younger oldest youngest")
 ANIMAL_AGE = replace(AGE, low=2, high=30)
-SALARY = replace(
-    amount("salary", 20000, 120000, 1000), over="earning more than {}", under="earning less than {}"
-)
+SALARY = replace(amount("salary", 20000, 120000, 1000), over="earning more than {}", under="earning less than {}")
 PRICE = number("price", 5, 300, 5)
 TICKET = number("ticket price", 5, 90)
 BUDGET = amount("budget", 10000, 900000, 10000)
@@ -310,9 +308,7 @@ RATING = tenths("rating", 20, 95)
 BASED, LOCATED, LIVING = (text("city", f"{verb} in {{}}", CITIES) for verb in ("based", "located", "living"))
 FROM, HOME = text("country", "from {}", COUNTRIES), text("country", "based in {}", COUNTRIES)
 MANAGER = text("manager", "managed by {}", PEOPLE)
-GENRE = text(
-    "genre", "in the {} genre", "drama, comedy, horror, western, thriller, romance, fantasy, mystery"
-)
+GENRE = text("genre", "in the {} genre", "drama, comedy, horror, western, thriller, romance, fantasy, mystery")
 DIRECTOR = text("director", "directed by {}", PEOPLE, be="were")
 
 DEPARTMENTS = "Sales, Finance, Legal, Research, Marketing, Support, Logistics, Design, Security, Payroll"
@@ -339,9 +335,7 @@ FILM = titled(
     size(number("running time", 70, 200, 5, "minutes"), "minutes", "longer shorter longest shortest"),
     amount("gross", 100000, 9000000, 100000),
 )
-AIRLINE = firm(
-    "airline", HOME, tally("plane", 300, 5, "fleet size"), year("founding year", "founded", name="founded")
-)
+AIRLINE = firm("airline", HOME, tally("plane", 300, 5, "fleet size"), year("founding year", "founded", name="founded"))
 FLIGHT = thing(
     "flight",
     "with code",
@@ -379,9 +373,7 @@ ORDER = thing(
 )
 DOCTOR = person(
     "doctor",
-    text(
-        "specialty", "specializing in {}", "cardiology, oncology, neurology, surgery, radiology, dermatology"
-    ),
+    text("specialty", "specializing in {}", "cardiology, oncology, neurology, surgery, radiology, dermatology"),
     text("hospital", "working at {}", [f"{name} Clinic" for name in PLACES]),
     AGE,
     number("fee", 40, 400, 10),
@@ -390,18 +382,14 @@ PATIENT = person(
     "patient",
     text("ward", "in the {} ward", "surgical, maternity, burns, cardiac, children's, recovery"),
     replace(
-        text(
-            "diagnosis", "diagnosed with {}", "asthma, anemia, diabetes, migraine, flu, bronchitis", be="were"
-        ),
+        text("diagnosis", "diagnosed with {}", "asthma, anemia, diabetes, migraine, flu, bronchitis", be="were"),
         many="diagnoses",
     ),
     AGE,
     replace(WEIGHT, low=40, high=120),
 )
 TEAMS = "Falcons, Rovers, Comets, Tigers, Harriers, Pilots, Ravens, Dockers, Wolves, Rangers, Stags"
-TEAM = thing(
-    "team", "named", label("name", TEAMS), BASED, text("coach", "coached by {}", PEOPLE), tally("win", 40)
-)
+TEAM = thing("team", "named", label("name", TEAMS), BASED, text("coach", "coached by {}", PEOPLE), tally("win", 40))
 PLAYER = person(
     "player",
     text("position", "playing as a {}", "goalkeeper, defender, midfielder, forward, striker"),
@@ -440,9 +428,7 @@ TEACHER = person("teacher", text("subject", "trained in {}", SUBJECTS, be="were"
 COURSE = thing(
     "course",
     "titled",
-    label(
-        "title", pairs("Modern, Applied, Basic, Advanced", "Algebra, Botany, Drawing, Optics, Logic, Ethics")
-    ),
+    label("title", pairs("Modern, Applied, Basic, Advanced", "Algebra, Botany, Drawing, Optics, Logic, Ethics")),
     text("weekday", "held on {}", "Monday, Tuesday, Wednesday, Thursday, Friday"),
     text("room", "held in room {}", "A1, A2, B4, B7, C3, D9"),
     tally("credit", 12),
@@ -455,9 +441,7 @@ SCHOOL = place(
     text("principal", "led by {}", PEOPLE),
     amount("enrollment", 100, 2400, 50),
 )
-STUDENT = person(
-    "student", text("major", "majoring in {}", SUBJECTS), LIVING, AGE, tenths("GPA", 20, 40, "gpa")
-)
+STUDENT = person("student", text("major", "majoring in {}", SUBJECTS), LIVING, AGE, tenths("GPA", 20, 40, "gpa"))
 MUSEUM = place("museum", "Museum", LOCATED, tally("visitor", 90000, 1000), TICKET)
 PAINTING = titled(
     "painting",
@@ -466,9 +450,7 @@ PAINTING = titled(
     year("year", "painted", 1600, 2020),
     replace(PRICE, low=500, high=90000, step=500),
 )
-HOTEL = place(
-    "hotel", "Hotel", LOCATED, MANAGER, tally("room", 400, 5), number("star rating", 1, 5, name="stars")
-)
+HOTEL = place("hotel", "Hotel", LOCATED, MANAGER, tally("room", 400, 5), number("star rating", 1, 5, name="stars"))
 BOOKING = thing(
     "booking",
     "",
@@ -531,9 +513,7 @@ RIVER = thing(
     text("mouth", "ending in the {}", "North Sea, Black Sea, Red Sea, Baltic Sea, Coral Sea"),
     size(amount("length", 50, 6000, 50), "km", "longer shorter longest shortest"),
 )
-PORT = place(
-    "port", "Harbor", text("country", "located in {}", COUNTRIES), tally("berth", 80), number("depth", 5, 40)
-)
+PORT = place("port", "Harbor", text("country", "located in {}", COUNTRIES), tally("berth", 80), number("depth", 5, 40))
 SHIP = thing(
     "ship",
     "named",
@@ -561,9 +541,7 @@ SUPPLIER = firm("supplier", HOME, text("contact", "represented by {}", PEOPLE), 
 PRODUCT = thing(
     "product",
     "named",
-    label(
-        "name", pairs("Steel, Oak, Folding, Compact, Electric", "Lamp, Kettle, Desk, Drill, Chair, Heater")
-    ),
+    label("name", pairs("Steel, Oak, Folding, Compact, Electric", "Lamp, Kettle, Desk, Drill, Chair, Heater")),
     text("category", "in the {} category", "kitchen, office, garden, outdoor, lighting, bath"),
     text("color", "painted {}", "red, blue, white, black, green, gray"),
     PRICE,
@@ -997,9 +975,7 @@ def where_not_equal(rng: Random, table: Table) -> Draft:
     """Rows without a value."""
     column = rng.choice([column for column in table.texts if not column.clause.startswith("with ")])
     where = equal(rng, column)
-    return filtered(
-        rng, table, replace(where, sql=where.sql.replace(" = ", " != "), phrase=f"not {where.phrase}")
-    )
+    return filtered(rng, table, replace(where, sql=where.sql.replace(" = ", " != "), phrase=f"not {where.phrase}"))
 
 
 def where_compare(rng: Random, table: Table) -> Draft:
@@ -1027,9 +1003,7 @@ def where_in(rng: Random, table: Table) -> Draft:
     column = rng.choice(table.texts)
     values = rng.sample(column.values, rng.choice((2, 2, 3)))
     sql = f"{column.name} IN ({', '.join(map(quoted, values))})"
-    return filtered(
-        rng, table, Condition(column, sql, column.clause.format(in_words(values, "or")), column.be)
-    )
+    return filtered(rng, table, Condition(column, sql, column.clause.format(in_words(values, "or")), column.be))
 
 
 def where_null(rng: Random, table: Table) -> Draft:
@@ -1065,10 +1039,7 @@ def where_or(rng: Random, table: Table) -> Draft:
 def count_rows(rng: Random, table: Table) -> Draft:
     """The number of rows that meet a condition."""
     column = rng.choice(table.details)
-    if isinstance(column, Text):
-        where = equal(rng, column)
-    else:
-        where = rng.choice((compared, bounded, within))(rng, column)
+    where = equal(rng, column) if isinstance(column, Text) else rng.choice((compared, bounded, within))(rng, column)
     question = say(
         rng,
         "How many {rows} {predicate}?",
@@ -1110,9 +1081,7 @@ def select_distinct(rng: Random, table: Table) -> Draft:
         rows=table.many,
         clause="".join(where.phrase for where in wheres),
     )
-    sql = f"SELECT DISTINCT {column.name} FROM {table.name}" + "".join(
-        f" WHERE {where.sql}" for where in wheres
-    )
+    sql = f"SELECT DISTINCT {column.name} FROM {table.name}" + "".join(f" WHERE {where.sql}" for where in wheres)
     return Draft(question, sql, (column, *numbers))
 
 
@@ -1131,9 +1100,7 @@ def aggregated(rng: Random, table: Table, where: Condition | None) -> Draft:
         clause=where.phrase if where else "",
     )
     tail = f" WHERE {where.sql}" if where else ""
-    return Draft(
-        question, f"SELECT {sql} FROM {table.name}{tail}", (column, *([where.column] if where else []))
-    )
+    return Draft(question, f"SELECT {sql} FROM {table.name}{tail}", (column, *([where.column] if where else [])))
 
 
 def aggregate_all(rng: Random, table: Table) -> Draft:
@@ -1573,9 +1540,7 @@ def join_group_count(rng: Random, link: Link) -> Draft:
     """The number of children per parent."""
     name = f"T1.{link.parent.label.name}"
     question = per_parent(rng, link, f"the number of {link.parent.its} {link.child.many}")
-    return Draft(
-        question, f"SELECT {name}, COUNT(*) FROM {link.source} GROUP BY {name}", (link.parent.label,)
-    )
+    return Draft(question, f"SELECT {name}, COUNT(*) FROM {link.source} GROUP BY {name}", (link.parent.label,))
 
 
 def join_group_aggregate(rng: Random, link: Link) -> Draft:
@@ -1593,9 +1558,7 @@ def left_join_count(rng: Random, link: Link) -> Draft:
     amount_of = f"the number of {link.parent.its} {link.child.many}"
     question = per_parent(rng, link, amount_of, f", including {link.parent.many} with none")
     source = link.source.replace(" JOIN ", " LEFT JOIN ")
-    return Draft(
-        question, f"SELECT {name}, COUNT(T2.{link.ref}) FROM {source} GROUP BY {name}", (link.parent.label,)
-    )
+    return Draft(question, f"SELECT {name}, COUNT(T2.{link.ref}) FROM {source} GROUP BY {name}", (link.parent.label,))
 
 
 def join_having(rng: Random, link: Link) -> Draft:
@@ -1613,9 +1576,7 @@ def join_having(rng: Random, link: Link) -> Draft:
         words=words,
         rows=link.child.many,
     )
-    return Draft(
-        question, f"SELECT {name} FROM {link.source} GROUP BY {name} HAVING {having}", (parent.label,)
-    )
+    return Draft(question, f"SELECT {name} FROM {link.source} GROUP BY {name} HAVING {having}", (parent.label,))
 
 
 def join_top(rng: Random, link: Link) -> Draft:
@@ -1644,9 +1605,7 @@ def join_order(rng: Random, link: Link) -> Draft:
         "Among {rows} {clause}, {ask} with the {most} {number}.",
         rows=child.many,
         clause=where.phrase,
-        ask=f"find the {child.label.one} of the one"
-        if count == 1
-        else f"list the {child.label.many} of the {count}",
+        ask=f"find the {child.label.one} of the one" if count == 1 else f"list the {child.label.many} of the {count}",
         most=column.extremes[0 if top else 1],
         number=column.one,
     )
@@ -1836,9 +1795,7 @@ def subsample(rows: Sequence[tuple[str, Row]], count: int = SUBSAMPLE_ROWS) -> l
     chosen: list[tuple[str, Row]] = []
     while len(chosen) < count:
         for shape in order[: count - len(chosen)]:
-            row = min(
-                by_shape[shape], key=lambda row: (tables[created(row)], openings[opening(row)], length(row))
-            )
+            row = min(by_shape[shape], key=lambda row: (tables[created(row)], openings[opening(row)], length(row)))
             by_shape[shape].remove(row)
             tables[created(row)] += 1
             openings[opening(row)] += 1
@@ -1871,9 +1828,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Write the two files, or with --out one file of any number of rows."""
     parser = argparse.ArgumentParser(description="Write the text-to-SQL sample data.")
     parser.add_argument("--rows", type=int, default=ROWS, help="rows to write to --out (default %(default)s)")
-    parser.add_argument(
-        "--out", type=Path, help="write this file only, instead of the two next to the script"
-    )
+    parser.add_argument("--out", type=Path, help="write this file only, instead of the two next to the script")
     options = parser.parse_args(arguments)
     if options.out is None and options.rows != ROWS:
         parser.error("--rows needs --out")

@@ -247,4 +247,3 @@ def _keys(chosen: Mapping[str, str], manager: Manager) -> dict[str, Schema]:
         declared = {} if name == NO_PROVIDER else manager.declaration(stage, name).keys
         keys = {**declared, **keys}
     return keys
-

@@ -13,16 +13,15 @@ from types import FrameType
 from ftk import files
 from ftk.cache import Cache
 from ftk.config import Config, load_resolved, parse_set, resolve
+from ftk.create import RESOLVED_FILE
 from ftk.errors import Cancelled, FtkError
 from ftk.evaluation import evaluate
 from ftk.home import Home
 from ftk.manager import Manager
 from ftk.marked_yaml import read_yaml
-from ftk.create import RESOLVED_FILE
 from ftk.pipeline import Pipeline
 from ftk.run import Run
 from ftk.stages import RUN_STAGES
-
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -48,7 +47,9 @@ def main(arguments: Sequence[str]) -> int:
     except FtkError as error:
         return _end(run, error)
     except Exception as error:
-        run.events.emit("run_finished", status="failed", code=1, message=f"{type(error).__name__}: {error}", remedy=None)
+        _end(
+            run, FtkError(f"{type(error).__name__}: {error}", f"a bug of ftk or a plugin: `ftk logs {run.id}` has more")
+        )
         raise
     run.events.emit("run_finished", status="finished", code=0, message=None, remedy=None)
     return 0

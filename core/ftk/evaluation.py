@@ -89,11 +89,11 @@ def score(split: str, answers: Sequence[Answer]) -> Score:
 
 
 def _answers(run: "Run", manager: "Manager", outcome: "Outcome") -> list[Answer]:
-    assert outcome.data is not None and outcome.model is not None
+    assert outcome.data is not None
     folder = Artifact("run", "evaluate")
     rows = _samples(run, outcome.data)
     _write_prompts(run, folder / "prompts.jsonl", rows)
-    models = {"base": Model(outcome.model.folder), "tuned": outcome.tuned_model()}
+    models = {"base": outcome.base_model(), "tuned": outcome.tuned_model()}
     texts = {name: _ask(run, manager, model, folder, name) for name, model in models.items()}
     return [
         Answer(row["split"], row["row"], row["prompt"], row["expected"], base, tuned)

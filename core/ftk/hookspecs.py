@@ -1,7 +1,7 @@
 """The hooks of ftk, each with when it is called, with what, and what its result means.
 
-A plugin implements those it needs. The first group has one provider a run, chosen by name; the others are asked of every
-plugin. Mark an implementation of the first group with `ftk.plugin.stage`, all others with `ftk.plugin.hookimpl`.
+A plugin implements those it needs. The first group has one provider a run, chosen by name; the others are asked of
+every plugin. Mark an implementation of the first group with `ftk.plugin.stage`, all others with `ftk.plugin.hookimpl`.
 """
 
 # mypy: disable-error-code="empty-body"

@@ -1,4 +1,4 @@
-"""Finds plugins, chooses who provides a stage, and calls hooks: one typed method each, the only user of pluggy's calls."""
+"""Find plugins, choose who provides a stage, and call hooks: one typed method each, the only user of pluggy."""
 
 import inspect
 import os

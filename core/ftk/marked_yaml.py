@@ -62,7 +62,7 @@ def read_yaml(text: str, name: str) -> MarkedYaml:
     except yaml.YAMLError as error:
         raise ProblemsFound([Problem(name, f"is no YAML: {error}")]) from None
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
     if not isinstance(values, dict):
         reader.problems.append(Problem(f"{name}:1", "is no mapping", "write one `key: value` a line"))
     if reader.problems:

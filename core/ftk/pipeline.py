@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftk import files
@@ -38,6 +39,23 @@ class Outcome:
     trained: TrainedModel | None = None
     merged: MergedModel | None = None
 
+    def add(self, result: Result) -> None:
+        """Note what a stage made."""
+        match result:
+            case StagedData():
+                self.data = result
+            case PreparedModel():
+                self.model = result
+            case TrainedModel():
+                self.trained = result
+            case MergedModel():
+                self.merged = result
+
+    def base_model(self) -> Model:
+        """The base model."""
+        assert self.model is not None
+        return Model(self.model.folder)
+
     def tuned_model(self) -> Model:
         """The tuned model: merged, or the base with the adapter on it, or what a full fine-tune made."""
         assert self.model is not None and self.trained is not None
@@ -46,6 +64,22 @@ class Outcome:
         if self.trained.is_adapter:
             return Model(self.model.folder, self.trained.folder)
         return Model(self.trained.folder)
+
+
+def read_manifest(folder: Path, stage: str) -> Manifest | None:
+    """What a stage of the run in this folder wrote down; None where it has not begun."""
+    values = files.read_json(folder / STAGES_FOLDER / f"{stage}.json")
+    return None if values is None else Manifest.parse(stage, values)
+
+
+def read_outcome(folder: Path) -> Outcome:
+    """What the finished stages of the run in this folder made."""
+    outcome = Outcome()
+    for stage, kind in _RESULTS.items():
+        manifest = read_manifest(folder, stage)
+        if manifest is not None and manifest.result is not None:
+            outcome.add(kind.from_json(manifest.result))
+    return outcome
 
 
 class Pipeline:
@@ -109,7 +143,7 @@ class Pipeline:
         }
         for stage in self.plan():
             result = self._finished(stage) or self._do(stage, steps[stage])
-            self._keep(result)
+            self.outcome.add(result)
         return self.outcome
 
     def _finished(self, stage: str) -> Result | None:
@@ -142,17 +176,6 @@ class Pipeline:
         self.run.events.emit("stage_finished", stage=stage, seconds=seconds, result=result.to_json())
         return result
 
-    def _keep(self, result: Result) -> None:
-        match result:
-            case StagedData():
-                self.outcome.data = result
-            case PreparedModel():
-                self.outcome.model = result
-            case TrainedModel():
-                self.outcome.trained = result
-            case MergedModel():
-                self.outcome.merged = result
-
     def _stage_data(self, provider: str) -> Result:
         return self.manager.stage_data(provider, self.run)
 
@@ -168,8 +191,7 @@ class Pipeline:
         return self.manager.merge(provider, self.run, self.outcome.model, self.outcome.trained)
 
     def _manifest(self, stage: str) -> Manifest | None:
-        values = files.read_json(self._folder / f"{stage}.json")
-        return None if values is None else Manifest.parse(stage, values)
+        return read_manifest(self.run.folder, stage)
 
     def _inputs(self, stage: str) -> dict[str, Any]:
         """Everything that decides a stage's result, by the names in which a change is told."""
@@ -183,4 +205,3 @@ class Pipeline:
             manifest = self._manifest(needed)
             inputs[needed] = manifest.digest if manifest else None
         return inputs
-

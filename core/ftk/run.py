@@ -47,13 +47,23 @@ class Run:
     :param config: the resolved config.
     :param manager: the plugins.
     :param backend: executes commands.
+    :param events_folder: where in the run's folder the driver and its commands report.
     """
 
-    def __init__(self, folder: Path, cache: Cache, config: Config, manager: "Manager", backend: "Backend") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cache: Cache,
+        config: Config,
+        manager: "Manager",
+        backend: "Backend",
+        events_folder: str = EVENTS_FOLDER,
+    ) -> None:
         self.folder = folder
         self.cache = cache
         self.config = config
-        self.events = Reporter(files.make_folder(folder / EVENTS_FOLDER) / "driver.jsonl")
+        self.events = Reporter(files.make_folder(folder / events_folder) / "driver.jsonl")
+        self._events_folder = events_folder
         self._manager = manager
         self._backend = backend
         self._stage = "driver"
@@ -135,8 +145,8 @@ class Run:
         environment = self._manager.environment(command.environment)
         if problem := self._backend.find_problem(environment):
             raise UsageError(problem, environment.remedy)
-        number = 1 + sum(1 for _ in (self.folder / EVENTS_FOLDER).glob(f"{self._stage}-*.jsonl"))
-        events = f"{EVENTS_FOLDER}/{self._stage}-{number}.jsonl"
+        number = 1 + sum(1 for _ in (self.folder / self._events_folder).glob(f"{self._stage}-*.jsonl"))
+        events = f"{self._events_folder}/{self._stage}-{number}.jsonl"
         self.events.emit("command_started", stage=self._stage, argv=[str(part) for part in command.argv])
         start = self._log_size()
         began = time.monotonic()

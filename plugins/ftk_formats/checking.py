@@ -32,9 +32,7 @@ def find_data_problems(config: Config, formats: Mapping[str, DatasetFormat]) -> 
     return problems
 
 
-def _file_problems(
-    config: Config, number: int, form: DatasetFormat, options: Mapping[str, Any]
-) -> list[Problem]:
+def _file_problems(config: Config, number: int, form: DatasetFormat, options: Mapping[str, Any]) -> list[Problem]:
     file = Path(config["datasets"][number]["path"])
     place = config.place(("datasets", number, "path"))
     if file.suffix not in READABLE:
@@ -45,9 +43,7 @@ def _file_problems(
         return [Problem(place, f"{file} cannot be read: {error.strerror}", "check its permissions")]
 
 
-def _row_problems(
-    file: Path, form: DatasetFormat, options: Mapping[str, Any], train_on_inputs: bool
-) -> list[Problem]:
+def _row_problems(file: Path, form: DatasetFormat, options: Mapping[str, Any], train_on_inputs: bool) -> list[Problem]:
     found: list[Problem] = []
     rows = 0
     for problem in _checked_rows(file, form, options, train_on_inputs):

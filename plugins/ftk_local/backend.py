@@ -118,4 +118,3 @@ class LocalBackend:
 
 
 _WRITE_REMEDY = "free some space or name another folder: --runs-dir or FTK_RUNS_DIR"
-

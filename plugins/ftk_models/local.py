@@ -7,7 +7,7 @@ from ftk.plugin import Artifact, FetchedModel, Run, files
 
 def is_path(ref: str) -> bool:
     """Whether the name is meant as a path: it exists, or looks like nothing else."""
-    return ref.startswith(("/", "./", "../", "~")) or ref.endswith(".gguf") and "://" not in ref or Path(ref).exists()
+    return ref.startswith(("/", "./", "../", "~")) or (ref.endswith(".gguf") and "://" not in ref) or Path(ref).exists()
 
 
 def find_problem(ref: str) -> str | None:

@@ -12,7 +12,7 @@ _REF = re.compile(r"pypi://(?P<package>[A-Za-z0-9][A-Za-z0-9._-]*)(==(?P<version
 
 ADVICE = (
     Advice(
-        r"NewConnectionError|Temporary failure in name resolution|Network is unreachable|ConnectTimeoutError|ProxyError",
+        r"NewConnectionError|Temporary failure in name resolution|Network is unreachable|ConnectTimeoutError",
         "the package index cannot be reached",
         "check the network, then `ftk run --resume RUN`; or name a model on this machine as base_model",
     ),

@@ -21,7 +21,11 @@ from ftk_models import hub, local, package, prepare
 
 KEYS: dict[str, Schema] = {
     "base_model": BASE_MODEL,
-    "revision_of_model": {"type": ["string", "null"], "default": None, "description": "a branch, tag or commit of the hub"},
+    "revision_of_model": {
+        "type": ["string", "null"],
+        "default": None,
+        "description": "a branch, tag or commit of the hub",
+    },
 }
 
 ENVIRONMENTS = (

@@ -96,16 +96,12 @@ class Checkpoints(TrainerCallback):
         self.run = run
         self.limit = limit
 
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Take over the checkpoint that the trainer has just written."""
         output = Path(str(args.output_dir))
         checkpoint = checkpoint_at(output, state.global_step)
         mark_complete(checkpoint)
-        self.reporter.emit(
-            "checkpoint", step=state.global_step, path=checkpoint.relative_to(self.run).as_posix()
-        )
+        self.reporter.emit("checkpoint", step=state.global_step, path=checkpoint.relative_to(self.run).as_posix())
         remove_oldest(output, self.limit)
 
 

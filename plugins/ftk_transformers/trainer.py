@@ -42,9 +42,7 @@ def order_of(rows: PreparedRows, settings: Settings) -> Shuffle:
     return Shuffle(len(rows), settings.seed, lengths, settings.rows_per_step)
 
 
-def arguments(
-    settings: Settings, device: Device, output: Path, rows: int, evaluates: bool
-) -> TrainingArguments:
+def arguments(settings: Settings, device: Device, output: Path, rows: int, evaluates: bool) -> TrainingArguments:
     """What transformers needs to know of a training.
 
     :param output: the folder for checkpoints.

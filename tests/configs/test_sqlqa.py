@@ -113,9 +113,7 @@ def any_value(rng: Random, kind: str, wanted: list[Value]) -> Value:
     return round((rng.choice(known) if known else 50) + rng.randint(-40, 40), 1)
 
 
-def table_rows(
-    rng: Random, table: str, columns: dict[str, str], wanted: Wanted, size: int
-) -> list[list[Value]]:
+def table_rows(rng: Random, table: str, columns: dict[str, str], wanted: Wanted, size: int) -> list[list[Value]]:
     """Rows of which the first few meet every condition; the last does too, in a group of its own."""
     rows: list[list[Value]] = []
     for index in range(size):
@@ -224,9 +222,7 @@ def test_a_question_has_one_answer() -> None:
 @pytest.mark.parametrize("path", [FULL, SUBSAMPLE])
 def test_literals_are_in_the_question(path: Path) -> None:
     for row in stored(path):
-        for literal in re.findall(
-            LITERAL, re.sub(r"T[12]\.| LIMIT 1$", " ", re.sub(r"AS T[12]", "", query(row)))
-        ):
+        for literal in re.findall(LITERAL, re.sub(r"T[12]\.| LIMIT 1$", " ", re.sub(r"AS T[12]", "", query(row)))):
             plain = literal.strip("'%").replace("''", "'")
             assert plain in row["question"], row
 
@@ -251,9 +247,6 @@ def test_rows_are_short() -> None:
 @pytest.mark.parametrize("path", [FULL, SUBSAMPLE])
 def test_queries_run_and_find_something(path: Path) -> None:
     rows = stored(path)
-    found = [
-        any(value is not None for line in results(row, seed) for value in line)
-        for seed, row in enumerate(rows)
-    ]
+    found = [any(value is not None for line in results(row, seed) for value in line) for seed, row in enumerate(rows)]
     missing = Counter(query(row) for row, hit in zip(rows, found, strict=True) if not hit)
     assert sum(found) / len(rows) > 0.98, list(missing)[:10]

@@ -1,0 +1,81 @@
+"""The command line. Each command lives in a module of its own, imported only when it is called or asked for help."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from ftk import __version__
+
+COMMANDS = {
+    "run": "Fine-tune: stage data, prepare model, train, merge, and say what came out.",
+    "runs": "List the runs.",
+    "show": "Show what a run did and what came out.",
+    "logs": "Print the output of a run.",
+    "attach": "Watch a run live; Ctrl-C lets go of it.",
+    "cancel": "Stop a run after a checkpoint.",
+    "infer": "Ask a tuned model.",
+    "plugins": "List the installed plugins.",
+}
+"""Every command with its line of help, so that `ftk --help` needs none of their modules."""
+
+
+class LazyCommands(click.Group):
+    """A group that imports the module of a command when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which a person meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of this name."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"ftk.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The called command; an unknown one is answered with the nearest known one."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="ftk")
+def cli() -> None:
+    """ftk fine-tunes language models: one YAML and a data file in, a tuned, checked model out.
+
+    Start with `ftk run configs/quickstart.yml`.
+    """
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line and an exit code, any other keeps its traceback."""
+    from ftk.errors import FtkError
+
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except FtkError as error:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has enough.
+        sys.stderr.close()
+        sys.exit(0)

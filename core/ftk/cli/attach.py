@@ -1,0 +1,21 @@
+"""`ftk attach`: watch a run live."""
+
+from pathlib import Path
+
+import click
+
+from ftk.cli.options import named_run, place_options
+
+
+@click.command("attach", epilog="Example: ftk run configs/quickstart.yml --detach && ftk attach")
+@click.argument("run", required=False)
+@place_options
+def command(run: str | None, runs_dir: Path | None, backend: str | None) -> int:
+    """Watch RUN as the terminal that started it does; the newest run, if none is named. Ctrl-C lets go of it."""
+    from ftk.cli.follow import follow_other
+    from ftk.cli.summary import print_summary
+
+    record = named_run(run, runs_dir, backend)
+    code = follow_other(record)
+    print_summary(record)
+    return code

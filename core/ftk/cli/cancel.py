@@ -1,0 +1,24 @@
+"""`ftk cancel`: stop a run."""
+
+import time
+from pathlib import Path
+
+import click
+
+from ftk.cli.options import named_run, place_options
+
+
+@click.command("cancel", epilog="Example: ftk cancel ftk-2026-11-24")
+@click.argument("run")
+@click.option("--now", is_flag=True, help="Do not wait for a checkpoint.")
+@place_options
+def command(run: str, now: bool, runs_dir: Path | None, backend: str | None) -> None:
+    """Stop RUN after a checkpoint, and return when nothing works on it any more."""
+    record = named_run(run, runs_dir, backend)
+    if record.backend.activity(record.id) == "idle":
+        click.echo(f"nothing works on {record.id}; it is {record.state()}")
+        return
+    record.backend.cancel(record.id, now)
+    while record.backend.activity(record.id) != "idle":
+        time.sleep(0.2)
+    click.echo(f"{record.id} is {record.state()}; `ftk run --resume {record.id}` goes on")

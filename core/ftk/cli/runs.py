@@ -1,0 +1,29 @@
+"""`ftk runs`: list the runs."""
+
+import json
+from pathlib import Path
+
+import click
+
+from ftk.cli.options import json_option, place_options
+
+
+@click.command("runs", epilog="Example: ftk runs --runs-dir /data/runs")
+@place_options
+@json_option
+def command(runs_dir: Path | None, backend: str | None, as_json: bool) -> None:
+    """List the runs, newest last, with what became of them."""
+    from ftk.cli.options import backend_name
+    from ftk.home import Home
+    from ftk.manager import Manager
+    from ftk.record import RunRecord
+
+    home = Home.find(runs_dir)
+    place = Manager.load().backend(backend_name(backend), home)
+    states = {run_id: RunRecord(place, run_id).state() for run_id in place.runs()}
+    if as_json:
+        click.echo(json.dumps([{"run": run_id, "state": state} for run_id, state in states.items()]))
+    elif not states:
+        click.echo(f"no runs in {place.describe('', '')} yet; start one: `ftk run configs/quickstart.yml`", err=True)
+    else:
+        click.echo("".join(f"{run_id}  {state}\n" for run_id, state in states.items()), nl=False)

@@ -1,0 +1,100 @@
+"""The hooks of the embedded engine: each one is a command in an interpreter with transformers and peft."""
+
+from collections.abc import Sequence
+
+from ftk.plugin import (
+    OUTPUT_DIR,
+    PYTHON,
+    Advice,
+    Artifact,
+    Command,
+    Completions,
+    Endpoint,
+    Environment,
+    FtkError,
+    MergedModel,
+    Model,
+    PreparedModel,
+    Resources,
+    Run,
+    StagedData,
+    TrainedModel,
+    files,
+    hookimpl,
+    stage,
+)
+from ftk_transformers.advice import ADVICE
+from ftk_transformers.keys import TRAINING_KEYS
+
+ENVIRONMENT = Environment(
+    "transformers",
+    ("torch", "transformers", "peft", "accelerate"),
+    '`pip install "finetune-kit[transformers]"` brings them (from a checkout: `pip install -e ".[transformers]"`)',
+)
+
+RESULT_FILE = "trained.json"
+
+NO_ADAPTER = "-"
+
+
+@stage(revision=1, keys=TRAINING_KEYS, environment=ENVIRONMENT.name, default=True)
+def train(run: Run, data: StagedData, model: PreparedModel) -> TrainedModel:
+    """Train with transformers and peft; a training that was cut short goes on from its last checkpoint."""
+    _execute(run, "train", run.root, data.folder, model.folder)
+    result = files.read_json(run.path(run.training_folder / RESULT_FILE))
+    return TrainedModel(
+        folder=run.training_folder,
+        is_adapter=result["adapter"],
+        steps=result["steps"],
+        train_loss=result["train_loss"],
+        eval_loss=result["eval_loss"],
+    )
+
+
+@stage(revision=1, keys={"output_dir": OUTPUT_DIR}, environment=ENVIRONMENT.name, default=True)
+def merge(run: Run, model: PreparedModel, trained: TrainedModel) -> MergedModel:
+    """Fold the adapter into the base model with peft."""
+    if not trained.is_adapter:
+        return MergedModel(trained.folder)
+    _execute(run, "merge", model.folder, trained.folder, run.merged_folder)
+    return MergedModel(run.merged_folder)
+
+
+@stage(revision=1, environment=ENVIRONMENT.name, default=True)
+def generate(run: Run, model: Model, prompts: Artifact, output: Artifact) -> Completions:
+    """Complete prompts in batches."""
+    _execute(run, "generate", model.folder, model.adapter or NO_ADAPTER, prompts, output)
+    return Completions(output)
+
+
+@stage(revision=1, environment=ENVIRONMENT.name, default=True)
+def serve(run: Run, model: Model, port: int) -> Endpoint:
+    """The OpenAI-compatible server that transformers ships with."""
+    if model.adapter is not None:
+        raise FtkError("transformers serves whole models only", f"merge first: `ftk run --resume {run.id}`")
+    options = ("--host", "127.0.0.1", "--port", str(port), "--dtype", "float32")
+    argv = (PYTHON, "-m", "transformers.cli.transformers", "serve", model.folder, *options)
+    # The server names a model by its folder; see the documentation of `transformers serve`.
+    return Endpoint(
+        command=Command(argv, ENVIRONMENT.name, variables={"HF_HUB_OFFLINE": "1"}),
+        port=port,
+        health_path="/health",
+        model_name=str(run.path(model.folder)),
+    )
+
+
+@hookimpl
+def environment(name: str) -> Environment | None:
+    """The environment of all commands of this engine."""
+    return ENVIRONMENT if name == ENVIRONMENT.name else None
+
+
+@hookimpl
+def advice() -> Sequence[Advice]:
+    """What goes wrong in training and generation."""
+    return ADVICE
+
+
+def _execute(run: Run, module: str, *arguments: str | Artifact) -> None:
+    argv = (PYTHON, "-m", f"ftk_transformers.{module}", *arguments)
+    run.execute(Command(argv, ENVIRONMENT.name, Resources(run.config.timeout)))
