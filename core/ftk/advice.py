@@ -11,13 +11,19 @@ class Advice:
 
     :param pattern: a regular expression that is searched in the last lines of a failed command's output.
     :param meaning: what happened, in one line.
-    :param remedy: what to do, in one line.
+    :param remedy: what to do, in one line; `RUN` in it stands for the run's name.
     """
 
     pattern: str
     meaning: str
     remedy: str
 
+
+SMALLER = (
+    "lower micro_batch_size (`ftk run --resume RUN --from train --set micro_batch_size=1`), eval_batch_size"
+    " or sequence_len"
+)
+"""The remedy for memory that is used up."""
 
 GENERAL = (
     Advice(
@@ -28,14 +34,14 @@ GENERAL = (
     Advice(
         r"MemoryError|Cannot allocate memory|DefaultCPUAllocator: (can't|not enough) allocate",
         "the machine's memory is used up",
-        "lower micro_batch_size, eval_batch_size or sequence_len, then `ftk run --resume RUN`",
+        SMALLER,
     ),
 )
 
 KILLED = Advice(
     "",
     "it was killed from outside, most likely by the kernel because memory ran out",
-    "lower micro_batch_size or sequence_len, or close other programs, then `ftk run --resume RUN`",
+    SMALLER,
 )
 """The answer to an exit by SIGKILL, which leaves no word in the output."""
 

@@ -244,6 +244,7 @@ def _keys(chosen: Mapping[str, str], manager: Manager) -> dict[str, Schema]:
     """The top-level keys that the chosen providers read; in a conflict, the earlier stage's schema holds."""
     keys: dict[str, Schema] = {"base_model": BASE_MODEL, "datasets": DATASETS, "output_dir": OUTPUT_DIR}
     for stage, name in chosen.items():
-        declared = {} if name == NO_PROVIDER else manager.declaration(stage, name).keys
-        keys = {**declared, **keys}
+        if name != NO_PROVIDER:
+            declaration = manager.declaration(stage, name)
+            keys = {**declaration.keys, **declaration.settings, **keys}
     return keys

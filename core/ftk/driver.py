@@ -23,6 +23,9 @@ from ftk.pipeline import Pipeline
 from ftk.run import Run
 from ftk.stages import RUN_STAGES
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""SIGTERM: stop after a checkpoint; SIGINT: stop at once."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Drive one run.
@@ -32,8 +35,8 @@ def main(arguments: Sequence[str]) -> int:
     """
     options = _parse(arguments)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    for number in STOP_SIGNALS:
+        signal.signal(number, _stop)
     folder: Path = options.folder
     cache: Path = options.cache
     manager = Manager.load()
@@ -42,6 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     backend = manager.backend(kept.ftk["backend"], Home(folder.parent, cache))
     run = Run(folder, Cache(cache), kept, manager, backend)
     try:
+        # A backend may start the driver with these held back, so that none comes before it can be answered.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         run.config = _with_overrides(text, kept, options.set, manager)
         _drive(run, manager, options.first, options.until)
     except FtkError as error:

@@ -1,7 +1,7 @@
 """Everything that a plugin imports from ftk: the public interface, which other modules are free to change behind."""
 
 from ftk import files
-from ftk.advice import Advice
+from ftk.advice import SMALLER, Advice
 from ftk.artifacts import Artifact, Completions, MergedModel, Model, PreparedModel, StagedData, TrainedModel
 from ftk.backend import Activity, Backend
 from ftk.cache import Cache
@@ -24,6 +24,7 @@ __all__ = [
     "OUTPUT_DIR",
     "PYTHON",
     "SAMPLES_FILE",
+    "SMALLER",
     "UNTRAINED",
     "USER_DEFINED",
     "Activity",

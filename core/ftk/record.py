@@ -16,6 +16,9 @@ from ftk.stages import RUN_STAGES
 State = Literal["created", "running", "orphaned", "finished", "failed", "cancelled", "died"]
 """`died`: its driver is gone and left no word; `orphaned`: so too, but a command of its still works."""
 
+LATEST = "latest"
+"""Names the newest run."""
+
 LAST = 4096
 """Bytes at the end of the driver's events in which the last one stands."""
 
@@ -82,12 +85,13 @@ class RunRecord:
 
 
 def find_run(backend: Backend, name: str | None) -> RunRecord:
-    """The run of this name, or of the only name that starts so; the newest, where none is named.
+    """The run of this name, or of the only name that starts so; the newest for `latest` and where none is named.
 
     :raises UsageError: where there is no such run, or several.
     """
     known = backend.runs()
-    matches = [name] if name in known else [run for run in known if run.startswith(name or "")]
+    name = "" if name in (None, LATEST) else name
+    matches = [name] if name in known else [run for run in known if run.startswith(name)]
     if not known:
         raise UsageError(f"there are no runs in {backend.describe('', '')}", "start one: `ftk run CONFIG`")
     if not matches:

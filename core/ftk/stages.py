@@ -57,21 +57,28 @@ class StageDeclaration:
     :param revision: raised when the same inputs would give another result.
     :param keys: the config keys that the stage reads, each with its JSON schema. A key that no chosen stage declares is
         an error in the config; a key that changes makes the stage stale.
+    :param settings: keys that the stage reads too, but that leave its result as it is, such as how often it reports.
     :param environment: the environment of the stage's commands; None for a stage that the driver does itself.
     :param default: whether this is the provider for every engine, unless the config names another.
     """
 
     revision: int
     keys: Mapping[str, Schema] = field(default_factory=dict)
+    settings: Mapping[str, Schema] = field(default_factory=dict)
     environment: str | None = None
     default: bool = False
 
 
 def stage(
-    *, revision: int, keys: Mapping[str, Schema] | None = None, environment: str | None = None, default: bool = False
+    *,
+    revision: int,
+    keys: Mapping[str, Schema] | None = None,
+    settings: Mapping[str, Schema] | None = None,
+    environment: str | None = None,
+    default: bool = False,
 ) -> Callable[[F], F]:
     """Mark a plugin's function as provider of the stage of its name; the arguments are a `StageDeclaration`'s."""
-    declaration = StageDeclaration(revision, keys or {}, environment, default)
+    declaration = StageDeclaration(revision, keys or {}, settings or {}, environment, default)
 
     def mark(function: F) -> F:
         function.__ftk_stage__ = declaration  # type: ignore[attr-defined]

@@ -5,7 +5,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
@@ -64,9 +65,11 @@ class LocalBackend:
         """Start the driver in a session of its own, so that a closed terminal does not reach it."""
         folder = self._folder(run_id)
         lock = self._take(run_id)
-        with (folder / LOG_FILE).open("ab") as log:
+        # -P: a file of the person's in the current folder must not take the place of a module.
+        # The stop signals are held back in the driver until it can answer them.
+        with (folder / LOG_FILE).open("ab") as log, _held_back(signal.SIGTERM, signal.SIGINT):
             subprocess.Popen(
-                [sys.executable, "-m", DRIVER, str(folder), str(self.home.cache), *arguments],
+                [sys.executable, "-P", "-m", DRIVER, str(folder), str(self.home.cache), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -115,6 +118,16 @@ class LocalBackend:
 
     def _folder(self, run_id: str) -> Path:
         return self.home.runs / run_id
+
+
+@contextmanager
+def _held_back(*signals: signal.Signals) -> Iterator[None]:
+    """Keep signals from this process, and from those that it starts, while the block runs."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _WRITE_REMEDY = "free some space or name another folder: --runs-dir or FTK_RUNS_DIR"

@@ -1,13 +1,12 @@
 """Known failures of training and generation, with their remedies."""
 
-from ftk.plugin import Advice
+from ftk.plugin import SMALLER, Advice
 
 ADVICE = (
     Advice(
         r"CUDA out of memory|CUDA error: out of memory|OutOfMemoryError",
         "the GPU's memory is used up",
-        "lower micro_batch_size, eval_batch_size, gradient_accumulation_steps or sequence_len, or use more GPUs;"
-        " then `ftk run --resume RUN`",
+        f"{SMALLER}, or use more GPUs",
     ),
     Advice(
         r"nothing to train",

@@ -42,7 +42,6 @@ OPTIMIZER_KEYS: Mapping[str, Schema] = {
 
 LENGTH_KEYS: Mapping[str, Schema] = {
     "micro_batch_size": _whole(1, 1),
-    "eval_batch_size": _whole(None, 1),
     "gradient_accumulation_steps": _whole(1, 1),
     "num_epochs": _number(1, exclusiveMinimum=0),
     "max_steps": _whole(None, 1),
@@ -57,6 +56,10 @@ TRAINING_KEYS: Mapping[str, Schema] = {
     "output_dir": OUTPUT_DIR,
     "bf16": {"enum": ["auto", True, False], "default": "auto"},
     "gradient_checkpointing": _flag(False),
+}
+
+SETTINGS: Mapping[str, Schema] = {
+    "eval_batch_size": _whole(None, 1),
     "logging_steps": _whole(1, 1),
     "save_steps": _whole(None, 1),
     "saves_per_epoch": _whole(None, 0),
@@ -64,3 +67,4 @@ TRAINING_KEYS: Mapping[str, Schema] = {
     "eval_steps": _whole(None, 1),
     "evals_per_epoch": _whole(None, 0),
 }
+"""Keys that do not change what comes out of a training."""

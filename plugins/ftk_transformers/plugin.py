@@ -24,7 +24,7 @@ from ftk.plugin import (
     stage,
 )
 from ftk_transformers.advice import ADVICE
-from ftk_transformers.keys import TRAINING_KEYS
+from ftk_transformers.keys import SETTINGS, TRAINING_KEYS
 
 ENVIRONMENT = Environment(
     "transformers",
@@ -37,7 +37,7 @@ RESULT_FILE = "trained.json"
 NO_ADAPTER = "-"
 
 
-@stage(revision=1, keys=TRAINING_KEYS, environment=ENVIRONMENT.name, default=True)
+@stage(revision=1, keys=TRAINING_KEYS, settings=SETTINGS, environment=ENVIRONMENT.name, default=True)
 def train(run: Run, data: StagedData, model: PreparedModel) -> TrainedModel:
     """Train with transformers and peft; a training that was cut short goes on from its last checkpoint."""
     _execute(run, "train", run.root, data.folder, model.folder)

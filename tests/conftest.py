@@ -1,0 +1,69 @@
+"""Fixtures for all tests."""
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+Play = Callable[[str, Path, Mapping[str, str], float], None]
+
+
+@pytest.fixture
+def root() -> Path:
+    """The project's folder."""
+    return ROOT
+
+
+@pytest.fixture
+def play() -> Play:
+    """Plays a transcript: its commands are typed, and their output must be what it says."""
+    return _play
+
+
+def _play(transcript: str, folder: Path, variables: Mapping[str, str], timeout: float) -> None:
+    """Type each `$ command` of a transcript (`> ` continues one) and compare the lines after it with the output.
+
+    `...` stands for any text, also over several lines.
+
+    :param variables: added to the environment.
+    :param timeout: seconds that each command may take.
+    """
+    for command, expected in _steps(transcript):
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=folder,
+            env={**_environment_without_ftk(), **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+        )
+        pattern = re.escape(expected.strip()).replace(re.escape("..."), ".*")
+        message = f"$ {command}\nprinted:\n{done.stdout}\nbut should print:\n{expected}"
+        assert re.fullmatch(pattern, done.stdout.strip(), re.DOTALL), message
+
+
+def _environment_without_ftk() -> dict[str, str]:
+    """The environment without the settings of whoever runs the tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("FTK_")}
+
+
+def _steps(transcript: str) -> Iterator[tuple[str, str]]:
+    command, expected = "", ""
+    for line in transcript.splitlines():
+        if line.startswith("$ "):
+            if command:
+                yield command, expected
+            command, expected = line[2:], ""
+        elif line.startswith("> ") and not expected:
+            command += "\n" + line[2:]
+        else:
+            expected += line + "\n"
+    if command:
+        yield command, expected

@@ -1,0 +1,78 @@
+"""The parts of README and CONTRIBUTING that are generated: `python tests/documents.py` writes them anew."""
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ftk import hookspecs
+from ftk.manager import Manager
+from ftk.stages import PROVIDED
+
+ROOT = Path(__file__).parent.parent
+
+
+def main() -> None:
+    """Write every generated part."""
+    for name in ("README.md", "CONTRIBUTING.md"):
+        path = ROOT / name
+        path.write_text(with_generated(path.read_text()))
+
+
+def with_generated(text: str) -> str:
+    """A document with each part between `<!-- NAME -->` and `<!-- end -->` made anew."""
+    for name, generate in (("keys", keys), ("hooks", hooks)):
+        part = f"<!-- {name} -->\n\n" + "\n".join(generate()) + "\n\n<!-- end -->"
+        text = re.sub(rf"<!-- {name} -->(\n.*?<!-- end -->)?", lambda _: part, text, flags=re.DOTALL)
+    return text
+
+
+def keys() -> Iterator[str]:
+    """A line for each top-level key that the default providers read."""
+    declared: dict[str, Any] = {}
+    manager = Manager.load()
+    for stage in PROVIDED:
+        declaration = manager.declaration(stage, manager.provider(stage, {}))
+        declared = {**declaration.keys, **declaration.settings, **declared}
+    yield "| key | values | default |"
+    yield "| --- | --- | --- |"
+    for name, schema in sorted(declared.items()):
+        default = schema.get("default")
+        yield f"| `{name}` | {_values(schema)} | {'' if default is None else f'`{_text(default)}`'} |"
+
+
+def _values(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return ", ".join("empty" if item is None else f"`{_text(item)}`" for item in schema["enum"])
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    names = {
+        "integer": "whole number",
+        "array": "list",
+        "boolean": "`true`, `false`",
+        "string": "text",
+        "null": "empty",
+    }
+    limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    bounds = [f"{sign} {schema[name]}" for name, sign in limits.items() if name in schema]
+    return " ".join([" or ".join(names.get(kind, kind) for kind in kinds), ", ".join(bounds)]).strip()
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def hooks() -> Iterator[str]:
+    """A row for each hook: its exact arguments and what it is for."""
+    yield "| hook | providers | when and what for |"
+    yield "| --- | --- | --- |"
+    for name, function in vars(hookspecs).items():
+        if inspect.isfunction(function) and hasattr(function, "ftk_spec"):
+            arguments = ", ".join(inspect.signature(function).parameters)
+            first = " ".join((function.__doc__ or "").split(":param")[0].split(":returns")[0].split())
+            one = "one, chosen" if name in (*PROVIDED, "prepare_tokenizer") else "all"
+            yield f"| `{name}({arguments})` | {one} | {first} |"
+
+
+if __name__ == "__main__":
+    main()
