@@ -24,7 +24,7 @@ def with_generated(text: str) -> str:
     """A document with each part between `<!-- NAME -->` and `<!-- end -->` made anew."""
     for name, generate in (("keys", keys), ("hooks", hooks)):
         part = f"<!-- {name} -->\n\n" + "\n".join(generate()) + "\n\n<!-- end -->"
-        text = re.sub(rf"<!-- {name} -->(\n.*?<!-- end -->)?", lambda _: part, text, flags=re.DOTALL)
+        text = re.sub(rf"<!-- {name} -->(\n.*?<!-- end -->)?", lambda _, part=part: part, text, flags=re.DOTALL)
     return text
 
 

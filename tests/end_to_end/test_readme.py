@@ -1,4 +1,4 @@
-"""The README, typed by a stranger: a fresh copy, a fresh environment, its commands in order, its transcripts compared."""
+"""The README, typed by a stranger: in a fresh copy and environment, its transcripts compared."""
 
 import re
 import shutil

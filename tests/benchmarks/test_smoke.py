@@ -1,0 +1,28 @@
+"""Every benchmark runs and prints its figures; what they are is not judged here."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def _run(*arguments: str) -> str:
+    script = Path(__file__).parent / "run.py"
+    done = subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["help", "runs"])
+def test_a_ratio_is_printed(name: str) -> None:
+    assert re.search(r"= \d+\.\d+$", _run(name, "--rounds", "1").strip())
+
+
+@pytest.mark.slow
+def test_the_quickstarts_figures_are_printed() -> None:
+    printed = _run("quickstart", "--set", "max_steps=2", "--set", "ftk.evaluate.rows=2")
+    for name in ("stage_data", "prepare_model", "train", "merge", "evaluate", "in all", "peak memory"):
+        assert re.search(rf"^quickstart {name} +\d+", printed, re.MULTILINE), name
