@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ftk.errors import FtkError, Problem, ProblemsFound, UsageError
 from ftk.manager import NO_PROVIDER, Manager
-from ftk.marked_yaml import KeyPath, MarkedYaml, read_yaml
+from ftk.marked_yaml import KeyPath, MarkedYaml, read_yaml, write_yaml
 from ftk.schema import Place, Schema, complete, find_problems
 from ftk.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, PROVIDED, RUN_STAGES
 
@@ -101,8 +99,7 @@ class Config:
 
     def dump(self) -> str:
         """The values as YAML."""
-        text: str = yaml.safe_dump(self.values, sort_keys=False, allow_unicode=True, width=110)
-        return text
+        return write_yaml(self.values)
 
 
 def _seconds(text: str | float | None) -> float | None:
@@ -156,18 +153,16 @@ def resolve(raw: MarkedYaml, overrides: Sequence[Override], manager: Manager) ->
     """
     values, problems = _apply(raw.values, overrides)
     place = _placer(raw, overrides)
-    values.setdefault("ftk", {})
-    if values["ftk"] is None:
-        values["ftk"] = {}
     block = _block_schema(manager)
+    given = values.get("ftk")
+    values["ftk"] = complete({} if given is None else given, block)
     problems += find_problems(values["ftk"], block, place, ("ftk",))
     if problems:
         raise ProblemsFound(problems)
     chosen, problems = _choose(values["ftk"], manager, place)
     keys = _keys(chosen, manager)
     schema = {"type": "object", "properties": keys, "required": ["base_model", "datasets"]}
-    values = complete(values, {**schema, "properties": {**keys, "ftk": block}})
-    checked = {key: value for key, value in values.items() if key != "ftk"}
+    checked = complete({key: value for key, value in values.items() if key != "ftk"}, schema)
     # Without all providers nobody knows all the keys, so an unknown one would be a false alarm.
     problems += find_problems(checked, {**schema, "additionalProperties": bool(problems)}, place)
     if problems:
@@ -188,7 +183,7 @@ def _apply(values: Mapping[str, Any], overrides: Sequence[Override]) -> tuple[di
     for override in overrides:
         try:
             _put(result, override.path, override.value)
-        except (LookupError, TypeError):
+        except (LookupError, TypeError, ValueError):
             problems.append(Problem(override.origin, "there is no such place in the config", "check the name"))
     return result, problems
 

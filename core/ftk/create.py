@@ -1,6 +1,7 @@
 """Make a new run from a config: checked, its data copied, and then there as a whole."""
 
 import secrets
+import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -61,14 +62,23 @@ def create_run(config: Config, path: Path, backend: Backend) -> str:
     :returns: the id of the run.
     """
     run_id = _new_id()
-    with tempfile.TemporaryDirectory(prefix="ftk-") as temporary:
-        draft = files.make_folder(Path(temporary) / run_id)
-        files.copy_file(path, draft / CONFIG_FILE)
-        datasets = [_copied(item, number, draft) for number, item in enumerate(config["datasets"], 1)]
-        resolved = Config({**config.values, "datasets": datasets})
-        files.write_text(draft / RESOLVED_FILE, resolved.dump())
-        backend.create(run_id, draft)
+    try:
+        with tempfile.TemporaryDirectory(prefix="ftk-") as temporary:
+            draft = files.make_folder(Path(temporary) / run_id)
+            _write_draft(config, path, draft)
+            backend.create(run_id, draft)
+    except (OSError, shutil.Error) as error:
+        raise UsageError(
+            f"the run cannot be written to {backend.describe('', '')}: {error}",
+            "free some space there and in TMPDIR, or name another folder: --runs-dir or FTK_RUNS_DIR",
+        ) from None
     return run_id
+
+
+def _write_draft(config: Config, path: Path, draft: Path) -> None:
+    files.copy_file(path, draft / CONFIG_FILE)
+    datasets = [_copied(item, number, draft) for number, item in enumerate(config["datasets"], 1)]
+    files.write_text(draft / RESOLVED_FILE, Config({**config.values, "datasets": datasets}).dump())
 
 
 def _new_id() -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from ftk import files
+from ftk.advice import find_advice
 from ftk.cache import Cache
 from ftk.config import Config, load_resolved, parse_set, resolve
 from ftk.create import RESOLVED_FILE
@@ -51,6 +52,9 @@ def main(arguments: Sequence[str]) -> int:
         _drive(run, manager, options.first, options.until)
     except FtkError as error:
         return _end(run, error)
+    except OSError as error:
+        advice = find_advice(str(error), 1, ())
+        return _end(run, FtkError(str(error), advice.remedy.replace("RUN", run.id) if advice else None))
     except Exception as error:
         _end(
             run, FtkError(f"{type(error).__name__}: {error}", f"a bug of ftk or a plugin: `ftk logs {run.id}` has more")

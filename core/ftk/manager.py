@@ -104,14 +104,19 @@ class Manager:
         """
         if self._plugins.has_plugin(name):
             raise PluginError(f"plugin {name!r} is there twice", "uninstall one, or rename its entry point")
-        for hook in _marked_names(plugin):
+        for hook, function in _marked(plugin).items():
             if not hasattr(hookspecs, hook) or not hasattr(self._plugins.hook, hook):
                 raise PluginError(f"plugin {name!r} implements {hook!r}, which is no hook of ftk", _nearest(hook))
+            known = _arguments(getattr(hookspecs, hook))
+            strange = [argument for argument in _arguments(function) if argument not in known]
+            if strange:
+                message = f"plugin {name!r}: its {hook} wants {', '.join(strange)}, which that hook is not given"
+                raise PluginError(message, f"the hook is {hook}({', '.join(known)})")
         try:
             self._plugins.register(plugin, name)
         except pluggy.PluginValidationError as error:
             self._plugins.unregister(plugin)
-            raise PluginError(f"plugin {name!r}: {error}", "give the hook exactly the arguments of its spec") from None
+            raise PluginError(f"plugin {name!r}: {' '.join(str(error).split())}", "mend the plugin") from None
 
     def names(self) -> list[str]:
         """The names of the plugins that work."""
@@ -261,10 +266,17 @@ class Manager:
         return [item for group in groups for item in group]
 
 
-def _marked_names(plugin: object) -> list[str]:
+def _marked(plugin: object) -> dict[str, Callable[..., Any]]:
+    """The functions of a plugin that are meant as implementations of hooks."""
     members = vars(plugin) if isinstance(plugin, ModuleType) else dict(inspect.getmembers(plugin))
     functions: dict[str, Callable[..., Any]] = {name: item for name, item in members.items() if inspect.isroutine(item)}
-    return [name for name, function in functions.items() if hasattr(function, "ftk_impl")]
+    return {name: function for name, function in functions.items() if hasattr(function, "ftk_impl")}
+
+
+def _arguments(function: Callable[..., Any]) -> list[str]:
+    """The names of the arguments that a hook must be given."""
+    parameters = inspect.signature(function).parameters.values()
+    return [item.name for item in parameters if item.kind is item.POSITIONAL_OR_KEYWORD and item.default is item.empty]
 
 
 def _nearest(hook: str) -> str:

@@ -19,11 +19,16 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, which also reads `1e-4` as the number that YAML 1.2 says it is."""
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
-    list("-+.0123456789"),
-)
+class _Dumper(yaml.SafeDumper):
+    """Its counterpart, which puts the text `1e-4` in quotes."""
+
+
+for _kind in (_Loader, _Dumper):
+    _kind.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
+        list("-+.0123456789"),
+    )
 
 
 @dataclass
@@ -52,23 +57,32 @@ def read_yaml(text: str, name: str) -> MarkedYaml:
     :param name: what to call the file in messages.
     :raises ProblemsFound: with the line of what is no YAML, of every key that stands twice, or of a wrong top level.
     """
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         reader = _Reader(loader, MarkedYaml(name))
         values = {} if node is None else reader.value(node, ())
     except yaml.MarkedYAMLError as error:
         raise ProblemsFound([_syntax_problem(error, name)]) from None
+    except yaml.reader.ReaderError as error:
+        character = f"holds the character #x{error.character:04x} (position {error.position})"
+        raise ProblemsFound([Problem(name, f"is no YAML: it {character}", "name a text file")]) from None
     except yaml.YAMLError as error:
         raise ProblemsFound([Problem(name, f"is no YAML: {error}")]) from None
-    finally:
-        loader.dispose()
+    except RecursionError:
+        raise ProblemsFound([Problem(name, "is no config: its values are nested without end")]) from None
     if not isinstance(values, dict):
         reader.problems.append(Problem(f"{name}:1", "is no mapping", "write one `key: value` a line"))
     if reader.problems:
         raise ProblemsFound(reader.problems)
     reader.result.values = values
     return reader.result
+
+
+def write_yaml(values: Any) -> str:
+    """The text from which `read_yaml` reads `values`."""
+    text: str = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return text
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, name: str) -> Problem:
@@ -86,6 +100,7 @@ class _Reader:
         self.result = result
         self.problems: list[Problem] = []
         self.count = 0
+        self.flat: set[int] = set()
 
     def value(self, node: yaml.Node, path: KeyPath) -> Any:
         self.count += 1
@@ -96,11 +111,17 @@ class _Reader:
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, position)) for position, item in enumerate(node.value)]
-        return self.loader.construct_object(node, deep=True)
+        try:
+            return self.loader.construct_object(node, deep=True)
+        except ValueError as error:  # such as the day 2024-99-99
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
 
     def mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
-        self.tell_duplicates(node)
-        self.loader.flatten_mapping(node)
+        # Once only: flattened, a node that an alias brings here again would seem to hold merged keys twice.
+        if id(node) not in self.flat:
+            self.flat.add(id(node))
+            self.tell_duplicates(node)
+            self.loader.flatten_mapping(node)
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = self.key(key_node)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ftk import files
 from ftk.artifacts import MergedModel, Model, PreparedModel, Result, StagedData, TrainedModel
 from ftk.errors import FtkError, UsageError
+from ftk.evaluation import SUMMARY_FILE
 from ftk.manager import NO_PROVIDER
 from ftk.manifest import Manifest
 from ftk.stages import RUN_STAGES
@@ -109,6 +110,7 @@ class Pipeline:
             "train": self.run.training_folder,
             "merge": self.run.merged_folder,
         }
+        files.remove(self.run.folder / SUMMARY_FILE)
         for stage in reversed(RUN_STAGES[RUN_STAGES.index(first) :]):
             files.remove(self._folder / f"{stage}.json")
             if stage in outputs:

@@ -17,7 +17,8 @@ Place = Callable[[KeyPath], str]
 def complete(value: Any, schema: Schema) -> Any:
     """The value with the schema's defaults filled in and numeric strings turned into the numbers they mean.
 
-    Nothing is checked here: what does not fit is left as it is.
+    A blank key is an absent one, where its schema does not allow null. Nothing is checked here: what does not fit is
+    left as it is.
     """
     if isinstance(value, dict):
         return _complete_mapping(value, schema)
@@ -28,13 +29,18 @@ def complete(value: Any, schema: Schema) -> Any:
 
 def _complete_mapping(value: dict[str, Any], schema: Schema) -> dict[str, Any]:
     properties: Mapping[str, Schema] = schema.get("properties", {})
-    result = {key: complete(item, properties.get(key, {})) for key, item in value.items()}
+    given = {key: item for key, item in value.items() if item is not None or _allows_null(properties.get(key, {}))}
+    result = {key: complete(item, properties.get(key, {})) for key, item in given.items()}
     for key, inner in properties.items():
         if key not in result and "default" in inner:
             result[key] = complete(inner["default"], inner)
         elif key not in result and _has_defaults(inner):
             result[key] = complete({}, inner)
     return result
+
+
+def _allows_null(schema: Schema) -> bool:
+    return None in schema["enum"] if "enum" in schema else "null" in _types(schema) or "type" not in schema
 
 
 def _has_defaults(schema: Schema) -> bool:
@@ -45,6 +51,8 @@ def _has_defaults(schema: Schema) -> bool:
 
 def _as_number(value: Any, schema: Schema) -> Any:
     kinds = _types(schema)
+    if isinstance(value, float) and value.is_integer() and "integer" in kinds and "number" not in kinds:
+        return int(value)  # such as 1e3
     if not isinstance(value, str) or "string" in kinds or not {"number", "integer"} & set(kinds):
         return value
     for convert in (int, float) if "number" in kinds else (int,):
@@ -69,9 +77,12 @@ def find_problems(value: Any, schema: Schema, place: Place, prefix: KeyPath = ()
     # Imported here since it takes longer than the whole of `ftk --help` may.
     from jsonschema import Draft202012Validator
 
+    told: set[Problem] = set()
     for error in Draft202012Validator(dict(schema)).iter_errors(value):
-        path = (*prefix, *error.absolute_path)
-        yield from _told(error, path, place)
+        # There is one error for each missing key, and each one names them all.
+        problems = [item for item in _told(error, (*prefix, *error.absolute_path), place) if item not in told]
+        told.update(problems)
+        yield from problems
 
 
 def _told(error: Any, path: KeyPath, place: Place) -> Iterator[Problem]:

@@ -38,7 +38,7 @@ def _file_problems(config: Config, number: int, form: DatasetFormat, options: Ma
     if file.suffix not in READABLE:
         return [Problem(place, f"{file.name} is of a kind that cannot be read yet", "use a .jsonl file")]
     try:
-        return _row_problems(file, form, options, config["train_on_inputs"])
+        return _row_problems(file, form, options, config.get("train_on_inputs", False))
     except OSError as error:
         return [Problem(place, f"{file} cannot be read: {error.strerror}", "check its permissions")]
 

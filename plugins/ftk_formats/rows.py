@@ -36,7 +36,7 @@ def _parse(line: bytes) -> dict[str, Any] | RowError:
         fields = json.loads(line)
     except UnicodeDecodeError as error:
         return RowError(f"is no UTF-8 text (byte {error.start})", "save the file as UTF-8")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return RowError(f"is no JSON: {error}", "write one JSON object a line")
     if not isinstance(fields, dict):
         return RowError("is no JSON object", 'write one such as {"question": "...", "answer": "..."} a line')

@@ -7,6 +7,12 @@ from ftk.plugin import USER_DEFINED, RowError, Schema, Segment
 
 TEXT: Schema = {"type": "string"}
 
+TEMPLATE: Schema = {
+    **TEXT,
+    "pattern": r"^([^{}]|\{\{|\}\}|\{(instruction|input)([!:][^{}]*)?\})*$",
+    "description": "text with {instruction} and {input}, in which other braces are written twice",
+}
+
 
 class UserDefined:
     """A prompt made of an instruction and an input, answered by an output.
@@ -23,8 +29,8 @@ class UserDefined:
             "field_instruction": {**TEXT, "default": "instruction"},
             "field_input": {**TEXT, "default": "input"},
             "field_output": {**TEXT, "default": "output"},
-            "format": {**TEXT, "default": "{instruction} {input} "},
-            "no_input_format": {**TEXT, "default": "{instruction} "},
+            "format": {**TEMPLATE, "default": "{instruction} {input} "},
+            "no_input_format": {**TEMPLATE, "default": "{instruction} "},
         },
     }
 

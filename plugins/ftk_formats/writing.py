@@ -3,12 +3,12 @@
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, Self
 
 from ftk.plugin import UNTRAINED, RowTokenizer, TokenisedRow
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 SAMPLES = 64
 """Rows of each split that are kept as samples: enough for a run's summary."""
@@ -16,13 +16,8 @@ SAMPLES = 64
 GROUP = 1000
 """Rows written, and held in memory, at a time."""
 
-SCHEMA = pa.schema(
-    [
-        ("input_ids", pa.list_(pa.int32())),
-        ("attention_mask", pa.list_(pa.int8())),
-        ("labels", pa.list_(pa.int32())),
-    ]
-)
+COLUMNS = {"input_ids": "int32", "attention_mask": "int8", "labels": "int32"}
+"""Of lists, each with the type of its items."""
 
 
 class Split(StrEnum):
@@ -82,12 +77,17 @@ class SplitWriter:
     def _flush(self) -> None:
         if not self._waiting:
             return
+        # Imported here since every command of ftk loads this plugin.
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = pa.schema([(name, pa.list_(pa.type_for_alias(kind))) for name, kind in COLUMNS.items()])
         if self._parquet is None:
-            self._parquet = pq.ParquetWriter(self.folder / f"{self.split}.parquet", SCHEMA, compression="zstd")
+            self._parquet = pq.ParquetWriter(self.folder / f"{self.split}.parquet", schema, compression="zstd")
         columns = {
             "input_ids": [row.input_ids for row in self._waiting],
             "attention_mask": [[1] * len(row.input_ids) for row in self._waiting],
             "labels": [row.labels for row in self._waiting],
         }
-        self._parquet.write_table(pa.table(columns, schema=SCHEMA))
+        self._parquet.write_table(pa.table(columns, schema=schema))
         self._waiting = []

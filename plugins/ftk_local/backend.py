@@ -32,12 +32,8 @@ class LocalBackend:
 
     def create(self, run_id: str, draft: Path) -> None:
         """Move the draft to its place among the runs."""
-        try:
-            with files.new_folder(self._folder(run_id)) as partial:
-                shutil.copytree(draft, partial, dirs_exist_ok=True)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise UsageError(f"the run cannot be written to {self.home.runs}: {reason}", _WRITE_REMEDY) from None
+        with files.new_folder(self._folder(run_id)) as partial:
+            shutil.copytree(draft, partial, dirs_exist_ok=True)
 
     def runs(self) -> list[str]:
         """The names of all run folders, oldest first."""
@@ -128,6 +124,3 @@ def _held_back(*signals: signal.Signals) -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-_WRITE_REMEDY = "free some space or name another folder: --runs-dir or FTK_RUNS_DIR"

@@ -41,7 +41,10 @@ class RunLock:
     @staticmethod
     def is_held(folder: Path) -> bool:
         """Whether anybody works on the run."""
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            descriptor = os.open(folder / ".lock", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
         try:
             return not _lock(descriptor)
         finally:

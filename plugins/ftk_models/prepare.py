@@ -24,7 +24,7 @@ def prepare_tokenizer(run: Run) -> Artifact:
     """The folder of the tokenizer's files; a tokenizer of an older kind is converted."""
     fetched = run.fetch_model(tokenizer_only=True)
     folder = _converted(run, fetched)
-    if (run.path(folder) / "tokenizer.json").is_file():
+    if all((run.path(folder) / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json")):
         return folder
     inputs = {"tokenizer": fetched.digest, "revision": CONVERTER_REVISION}
     return run.cached("tokenizers", inputs, lambda target: _convert(run, "tokenizer", folder, target))

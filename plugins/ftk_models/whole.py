@@ -14,7 +14,7 @@ def find_damage(folder: Path) -> str | None:
         return "config.json is missing"
     try:
         named = _named_shards(folder)
-    except ValueError:
+    except (ValueError, AttributeError):
         return "model.safetensors.index.json is damaged"
     missing = [name for name in named if not (folder / name).is_file()]
     if missing:
@@ -38,9 +38,10 @@ def _is_whole(path: Path) -> bool:
         length = struct.unpack("<Q", start)[0] if len(start) == HEADER else size
         if HEADER + length > size:
             return False
-        try:
-            header = json.loads(stream.read(length))
-        except ValueError:
-            return False
-    end = max((tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"), default=0)
+        content = stream.read(length)
+    try:
+        header = json.loads(content)
+        end = max((tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"), default=0)
+    except (ValueError, AttributeError, LookupError, TypeError):
+        return False
     return bool(HEADER + length + end == size)

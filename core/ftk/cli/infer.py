@@ -27,13 +27,12 @@ def command(
     as_json: bool,
 ) -> None:
     """Ask the model of a run. PROMPT is given to it as it stands, in the form that it was trained on."""
-    from ftk.cli.options import backend_name
+    from ftk.cli.options import open_backend
     from ftk.home import Home
     from ftk.inference import ask, find_tuned
-    from ftk.manager import Manager
 
-    home, manager = Home.find(runs_dir), Manager.load()
-    record = find_tuned(manager.backend(backend_name(backend), home), run_name)
+    place, manager = open_backend(runs_dir, backend)
+    record = find_tuned(place, run_name)
     request = {"prompt": prompt, "max_new_tokens": max_new_tokens, "temperature": temperature}
-    answer = ask(home, manager, record, base, request)
+    answer = ask(Home.find(runs_dir), manager, record, base, request)
     click.echo(json.dumps({"run": record.id, **answer}) if as_json else answer["text"])

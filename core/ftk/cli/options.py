@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from ftk.backend import Backend
+    from ftk.manager import Manager
     from ftk.record import RunRecord
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,15 +29,17 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")(function)
 
 
-def backend_name(named: str | None) -> str:
-    """The backend that a flag or the environment names."""
-    return named or os.environ.get("FTK_BACKEND") or "local"
+def open_backend(runs_dir: Path | None, backend: str | None) -> "tuple[Backend, Manager]":
+    """The backend that the flags or the environment name, and all plugins."""
+    from ftk.home import Home
+    from ftk.manager import Manager
+
+    manager = Manager.load()
+    return manager.backend(backend or os.environ.get("FTK_BACKEND") or "local", Home.find(runs_dir)), manager
 
 
 def named_run(run: str | None, runs_dir: Path | None, backend: str | None) -> "RunRecord":
     """The run that a command is about: by name, by the beginning of its name, else the newest."""
-    from ftk.home import Home
-    from ftk.manager import Manager
     from ftk.record import find_run
 
-    return find_run(Manager.load().backend(backend_name(backend), Home.find(runs_dir)), run)
+    return find_run(open_backend(runs_dir, backend)[0], run)

@@ -8,7 +8,7 @@ import click
 from ftk.cli.options import json_option
 
 
-@click.command("plugins", epilog="Example: FTK_DISABLE_PLUGINS=transformers ftk plugins")
+@click.command("plugins", epilog="Example: ftk plugins --json")
 @json_option
 def command(as_json: bool) -> None:
     """List the installed plugins, and say why a broken one is broken."""

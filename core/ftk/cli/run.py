@@ -50,26 +50,20 @@ def command(
     """
     if bool(config) == bool(resume):
         raise click.UsageError("name a config to start a run, or --resume RUN to go on with one")
+    if resume and (data or dry_run):
+        raise click.UsageError("--data and --dry-run go with a new run; a run keeps its own copy of the data")
+    if first and not resume:
+        raise click.UsageError("--from goes with --resume")
     changed = [*sets, *_flags(no_merge=no_merge, engine=engine)]
-    if resume:
-        if data:
-            raise click.UsageError("--data goes with a new run; a run keeps its own copy of the data")
-        record = _existing(resume, changed, runs_dir, backend)
-    else:
-        if first:
-            raise click.UsageError("--from goes with --resume")
-        assert config is not None
-        prepared = _prepare(config, data, changed, backend)
-        if dry_run:
-            _print_plan(*prepared, until, as_json)
-            return None
-        record = _create(config, *prepared, runs_dir)
-    if dry_run:
-        raise click.UsageError("--dry-run goes with a new run")
     arguments = ["--until", until, *(["--from", first] if first else [])]
-    # A new run has its changes in resolved.yml already.
-    arguments += [part for item in changed for part in ("--set", item)] if resume else []
-    return _start(record, arguments, detach, as_json)
+    if config is None:
+        record = _existing(str(resume), changed, runs_dir, backend)
+        return _start(record, [*arguments, *(part for item in changed for part in ("--set", item))], detach, as_json)
+    resolved, manager = _prepare(config, data, changed, backend)
+    if dry_run:
+        _print_plan(resolved, until, as_json)
+        return None
+    return _start(_create(config, resolved, manager, runs_dir), arguments, detach, as_json)
 
 
 def _flags(no_merge: bool, engine: str | None) -> list[str]:
@@ -103,17 +97,17 @@ def _create(path: Path, config: "Config", manager: "Manager", runs_dir: Path | N
 
 
 def _existing(name: str, changed: list[str], runs_dir: Path | None, backend: str | None) -> "RunRecord":
-    from ftk.cli.options import named_run
+    from ftk.cli.options import open_backend
     from ftk.config import parse_set, resolve
     from ftk.create import refuse_backend
-    from ftk.manager import Manager
     from ftk.marked_yaml import read_yaml
+    from ftk.record import find_run
 
-    record = named_run(name, runs_dir, backend)
-    manager = Manager.load()
+    place, manager = open_backend(runs_dir, backend)
+    record = find_run(place, name)
     # Checked here too, so that a wrong key is told at once; the driver makes the change.
     raw = read_yaml(record.config().dump(), "resolved.yml")
-    refuse_backend(resolve(raw, [parse_set(item) for item in changed], manager), record.backend, manager)
+    refuse_backend(resolve(raw, [parse_set(item) for item in changed], manager), place, manager)
     return record
 
 
@@ -140,7 +134,7 @@ def _as_json(record: "RunRecord") -> dict[str, Any]:
     return {"run": record.id, "folder": place, "state": record.state(), "scores": summary.get("scores")}
 
 
-def _print_plan(config: "Config", manager: "Manager", until: str, as_json: bool) -> None:
+def _print_plan(config: "Config", until: str, as_json: bool) -> None:
     from ftk.stages import RUN_STAGES
 
     stages = RUN_STAGES[: RUN_STAGES.index(until) + 1]

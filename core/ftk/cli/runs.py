@@ -13,13 +13,10 @@ from ftk.cli.options import json_option, place_options
 @json_option
 def command(runs_dir: Path | None, backend: str | None, as_json: bool) -> None:
     """List the runs, newest last, with what became of them."""
-    from ftk.cli.options import backend_name
-    from ftk.home import Home
-    from ftk.manager import Manager
+    from ftk.cli.options import open_backend
     from ftk.record import RunRecord
 
-    home = Home.find(runs_dir)
-    place = Manager.load().backend(backend_name(backend), home)
+    place, _ = open_backend(runs_dir, backend)
     states = {run_id: RunRecord(place, run_id).state() for run_id in place.runs()}
     if as_json:
         click.echo(json.dumps([{"run": run_id, "state": state} for run_id, state in states.items()]))

@@ -1,0 +1,159 @@
+"""The real `ftk` command, on runs of its own, with an engine that needs no time."""
+
+import json
+import os
+import signal
+import subprocess
+import sysconfig
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+TOY = Path(__file__).parent.parent / "toy_plugin"
+
+SCRIPTS = sysconfig.get_path("scripts")
+
+PATIENCE = 120.0
+"""Seconds after which a command or a condition that does not come is a failed test."""
+
+CONFIG = """\
+base_model: toy://
+datasets:
+  - path: data.jsonl
+    type:
+      field_instruction: question
+      field_output: answer
+      format: "{instruction} "
+      no_input_format: "{instruction} "
+val_set_size: 2
+ftk:
+  engine: toy
+  stages: {prepare_model: toy, merge: toy, generate: toy}
+"""
+
+ROWS = [{"question": f"what is {number} and {number}?", "answer": str(2 * number)} for number in range(8)]
+
+
+@dataclass
+class Ftk:
+    """Calls `ftk` in `folder`: `ftk("run", config, "--json")` gives a finished process, with its output as text.
+
+    :param folder: the current folder of all calls.
+    :param runs: where runs appear.
+    :param cache: the cache.
+    :param variables: what is set in the environment of each call.
+    """
+
+    folder: Path
+    runs: Path
+    cache: Path
+    variables: dict[str, str]
+    started: list["subprocess.Popen[str]"] = field(default_factory=list)
+
+    def __call__(self, *arguments: object, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """Call `ftk` and wait for it."""
+        process = self.start(*arguments, **variables)
+        output, errors = process.communicate(timeout=PATIENCE)
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def start(self, *arguments: object, **variables: str) -> "subprocess.Popen[str]":
+        """Start `ftk` as the leader of a process group of its own, as a shell does, and return at once."""
+        process = subprocess.Popen(
+            [f"{SCRIPTS}/ftk", *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
+        self.started.append(process)
+        return process
+
+    def environment(self, more: Mapping[str, str] = {}) -> dict[str, str]:
+        """The environment of a call, without the settings of whoever runs the tests."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("FTK_")}
+        return {**inherited, **self.variables, **more}
+
+    def run_folder(self) -> Path:
+        """The folder of the newest run."""
+        return max(item for item in self.runs.iterdir() if item.suffix != ".partial")
+
+    def events(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """What the newest run has reported so far, ordered by time; of one kind, if it is named."""
+        paths = self.run_folder().glob("events/*.jsonl") if self.has_run() else ()
+        found = [event for path in paths for event in _whole_lines(path)]
+        return sorted((event for event in found if kind in (None, event["kind"])), key=lambda event: event["time"])
+
+    def has_run(self) -> bool:
+        """Whether there is a run."""
+        return self.runs.is_dir() and any(item.suffix != ".partial" for item in self.runs.iterdir())
+
+    def wait_for(self, condition: Callable[[], Any]) -> Any:
+        """What `condition` gives as soon as that is true."""
+        deadline = time.monotonic() + PATIENCE
+        while not (value := condition()):
+            assert time.monotonic() < deadline, "what was waited for did not come"
+            time.sleep(0.01)
+        return value
+
+    def wait_for_event(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """The newest run's first event of this kind with these fields."""
+        return self.wait_for(lambda: next((event for event in self.events(kind) if _has(event, fields)), None))
+
+    def workers(self) -> list[psutil.Process]:
+        """All processes that work on any of these runs: drivers, commands, and whatever they have started."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("FTK_RUN", "").startswith(f"{self.runs}/"):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return [process for process in found if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def _has(event: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+    return all(event.get(name) == value for name, value in fields.items())
+
+
+def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
+    for line in path.read_text().split("\n")[:-1]:
+        try:
+            yield json.loads(line)
+        except ValueError:  # torn by a kill
+            continue
+
+
+@pytest.fixture
+def ftk(tmp_path: Path) -> Iterator[Ftk]:
+    """Calls the real `ftk`; whatever is left of it is killed at the end of the test."""
+    path = os.pathsep.join([str(TOY), *filter(None, [os.environ.get("PYTHONPATH")])])
+    runs, cache = tmp_path / "runs", tmp_path / "cache"
+    variables = {
+        "PYTHONPATH": path,
+        "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",
+        "FTK_RUNS_DIR": str(runs),
+        "FTK_CACHE_DIR": str(cache),
+    }
+    calls = Ftk(tmp_path, runs, cache, variables)
+    yield calls
+    for process in calls.started:
+        if process.poll() is None:
+            process.kill()
+    for worker in calls.workers():
+        worker.send_signal(signal.SIGKILL)
+
+
+@pytest.fixture
+def toy_config(tmp_path: Path) -> Path:
+    """A config for the toy engine, with its data file beside it."""
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    (tmp_path / "config.yml").write_text(CONFIG)
+    return tmp_path / "config.yml"

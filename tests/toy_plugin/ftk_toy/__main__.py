@@ -1,0 +1,138 @@
+"""The commands of the toy engine: `python -m ftk_toy train|merge|generate PATHS`."""
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from random import Random
+from types import FrameType
+from typing import Any
+
+from ftk.plugin import SAMPLES_FILE, Reporter, RowTokenizer, Segment, files
+
+STOPPED = 128 + signal.SIGTERM
+"""Exit code of a training that was asked to stop, as a shell has it."""
+
+LEARNED_FILE = "learned.json"
+
+
+class Training:
+    """Learns one row by heart a step, drawn at random, until all steps are done.
+
+    All of its state is in `state`, the random generator's too: a checkpoint is that state, so that a training that
+    goes on from one ends exactly like a training that never stopped.
+
+    :param config: `max_steps`, `save_steps`, `seed` and `toy_step_seconds`.
+    :param rows: samples with `input_ids` and `expected`.
+    :param output: where checkpoints and the result are written.
+    """
+
+    def __init__(self, config: dict[str, Any], rows: list[dict[str, Any]], output: Path) -> None:
+        self.config = config
+        self.rows = rows
+        self.output = output
+        self.reporter = Reporter.from_environment()
+        self.random = Random(config["seed"])
+        self.state: dict[str, Any] = {"step": 0, "loss": None, "learned": {}}
+        self.stop_requested = False
+
+    def run(self) -> None:
+        """Train to the end, or until SIGTERM asks to stop."""
+        signal.signal(signal.SIGTERM, self._request_stop)
+        self._load_newest()
+        steps = self.config["max_steps"]
+        self._report_start(steps)
+        while self.state["step"] < steps:
+            self._step(steps)
+            last = self.stop_requested or self.state["step"] == steps
+            if last or self.state["step"] % self.config["save_steps"] == 0:
+                self._save()
+            if self.stop_requested:
+                sys.exit(STOPPED)
+        files.write_json(self.output / LEARNED_FILE, self.state["learned"])
+        files.write_json(self.output / "trained.json", {"steps": steps, "loss": self.state["loss"]})
+
+    def _request_stop(self, number: int, frame: FrameType | None) -> None:
+        self.stop_requested = True
+
+    def _step(self, steps: int) -> None:
+        time.sleep(self.config["toy_step_seconds"])
+        row = self.random.choice(self.rows)
+        self.state["learned"][_key(row["input_ids"])] = row["expected"]
+        missing = 1 - len(self.state["learned"]) / len(self.rows)
+        self.state["step"] += 1
+        self.state["loss"] = missing + self.random.random() / 10
+        self.reporter.emit("metrics", step=self.state["step"], steps=steps, loss=self.state["loss"])
+        print(f"step {self.state['step']}/{steps}  loss {self.state['loss']:.4f}", flush=True)
+
+    def _save(self) -> None:
+        # One file, written atomically: a checkpoint is whole or absent.
+        path = self.output / f"checkpoint-{self.state['step']:06}.json"
+        files.write_json(path, {**self.state, "random": self.random.getstate()})
+        self.reporter.emit("checkpoint", step=self.state["step"], path=f"{self.output.name}/{path.name}")
+
+    def _load_newest(self) -> None:
+        checkpoints = sorted(self.output.glob("checkpoint-*.json"))
+        if checkpoints:
+            self.state = files.read_json(checkpoints[-1])
+            version, numbers, gauss = self.state.pop("random")
+            self.random.setstate((version, tuple(numbers), gauss))
+
+    def _report_start(self, steps: int) -> None:
+        self.reporter.emit(
+            "training",
+            steps=steps,
+            start_step=self.state["step"],
+            rows=len(self.rows),
+            device="nothing",
+            dtype="text",
+            trainable_parameters=len(self.rows),
+            total_parameters=len(self.rows),
+        )
+
+
+def train(run: Path, data: Path, output: Path) -> None:
+    """Train as the run's resolved config says."""
+    import yaml
+
+    config = yaml.safe_load((run / "resolved.yml").read_text())
+    rows = [row for row in _read_lines(data / SAMPLES_FILE) if row["split"] == "train"]
+    Training(config, rows, output).run()
+
+
+def merge(base: Path, adapter: Path, target: Path) -> None:
+    """Copy the model and what was learned into one folder, which appears as a whole."""
+    with files.new_folder(target) as folder:
+        for item in base.iterdir():
+            files.copy_file(item, folder / item.name)
+        files.copy_file(adapter / LEARNED_FILE, folder / LEARNED_FILE)
+
+
+def generate(base: Path, adapter: Path, prompts: Path, output: Path) -> None:
+    """Answer each prompt with what was learned for it, or with its length."""
+    learned = files.read_json(adapter / LEARNED_FILE) or {}
+    answers = []
+    for request in _read_lines(prompts):
+        ids = request.get("input_ids") or _encode(base, request["prompt"])
+        text = learned.get(_key(ids), f"{len(ids)} characters")
+        answers.append({"text": text, "tokens": len(text), "finish": "stop"})
+    files.write_text(output, "".join(json.dumps(answer) + "\n" for answer in answers))
+    Reporter.from_environment().emit("generation", done=len(answers), of=len(answers))
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _encode(base: Path, text: str) -> list[int]:
+    (row,) = RowTokenizer(base).rows([[Segment(text, trained=False)]])
+    return row.input_ids
+
+
+def _key(ids: list[int]) -> str:
+    return " ".join(map(str, ids))
+
+
+if __name__ == "__main__":
+    {"train": train, "merge": merge, "generate": generate}[sys.argv[1]](*map(Path, sys.argv[2:]))

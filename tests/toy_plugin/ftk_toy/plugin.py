@@ -1,0 +1,86 @@
+"""The hooks of the toy engine."""
+
+from ftk.plugin import (
+    OUTPUT_DIR,
+    PYTHON,
+    Artifact,
+    Command,
+    Completions,
+    Environment,
+    MergedModel,
+    Model,
+    PreparedModel,
+    Resources,
+    Run,
+    Schema,
+    StagedData,
+    TrainedModel,
+    files,
+    hookimpl,
+    stage,
+)
+from ftk_toy import model as toy_model
+
+ENVIRONMENT = Environment("toy", ("ftk_toy",), "put the folder of ftk_toy on PYTHONPATH")
+
+# What decides the result of a training; ftk checks a config against it, and trains anew when one of them changes.
+KEYS: dict[str, Schema] = {
+    "max_steps": {"type": "integer", "minimum": 1, "default": 6},
+    "seed": {"type": "integer", "minimum": 0, "default": 42},
+    "output_dir": OUTPUT_DIR,
+}
+
+# What a training reads too, but that leaves its result as it is.
+SETTINGS: dict[str, Schema] = {
+    "save_steps": {"type": "integer", "minimum": 1, "default": 2},
+    "toy_step_seconds": {"type": "number", "minimum": 0, "default": 0, "description": "how long a step takes"},
+}
+
+
+@stage(revision=1, keys={})
+def prepare_model(run: Run) -> PreparedModel:
+    """Write the only model that there is; `base_model` may say anything."""
+    folder = run.tokenizer()
+    size = sum(item.stat().st_size for item in run.path(folder).iterdir())
+    return PreparedModel(folder, files.sha256(run.path(folder)), size)
+
+
+@hookimpl
+def prepare_tokenizer(run: Run) -> Artifact:
+    """The model's folder, since it holds the tokenizer too."""
+    return run.cached("models", {"toy": 1}, lambda folder: toy_model.write(run.path(folder)))
+
+
+@stage(revision=1, keys=KEYS, settings=SETTINGS, environment=ENVIRONMENT.name)
+def train(run: Run, data: StagedData, model: PreparedModel) -> TrainedModel:
+    """Train; a training that was cut short goes on from its newest checkpoint."""
+    _execute(run, "train", run.root, data.folder, run.training_folder)
+    result = files.read_json(run.path(run.training_folder / "trained.json"))
+    return TrainedModel(
+        run.training_folder, is_adapter=True, steps=result["steps"], train_loss=result["loss"], eval_loss=None
+    )
+
+
+@stage(revision=1, keys={"output_dir": OUTPUT_DIR}, environment=ENVIRONMENT.name)
+def merge(run: Run, model: PreparedModel, trained: TrainedModel) -> MergedModel:
+    """Put what was learned beside the model's own files."""
+    _execute(run, "merge", model.folder, trained.folder, run.merged_folder)
+    return MergedModel(run.merged_folder)
+
+
+@stage(revision=1, environment=ENVIRONMENT.name)
+def generate(run: Run, model: Model, prompts: Artifact, output: Artifact) -> Completions:
+    """Answer with what was learned, or with the length of the prompt."""
+    _execute(run, "generate", model.folder, model.adapter or model.folder, prompts, output)
+    return Completions(output)
+
+
+@hookimpl
+def environment(name: str) -> Environment | None:
+    """The environment of all commands of this engine."""
+    return ENVIRONMENT if name == ENVIRONMENT.name else None
+
+
+def _execute(run: Run, command: str, *arguments: Artifact) -> None:
+    argv = (PYTHON, "-m", "ftk_toy", command, *arguments)
+    run.execute(Command(argv, ENVIRONMENT.name, Resources(run.config.timeout)))
