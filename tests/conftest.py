@@ -28,7 +28,7 @@ def play() -> Play:
 def _play(transcript: str, folder: Path, variables: Mapping[str, str], timeout: float) -> None:
     """Type each `$ command` of a transcript (`> ` continues one) and compare the lines after it with the output.
 
-    `...` stands for any text, also over several lines.
+    `...` stands for any text; alone on a line, for any lines, or none.
 
     :param variables: added to the environment.
     :param timeout: seconds that each command may take.
@@ -44,9 +44,13 @@ def _play(transcript: str, folder: Path, variables: Mapping[str, str], timeout: 
             text=True,
             timeout=timeout,
         )
-        pattern = re.escape(expected.strip()).replace(re.escape("..."), ".*")
+        pattern = "".join(map(_pattern, expected.strip().splitlines()))
         message = f"$ {command}\nprinted:\n{done.stdout}\nbut should print:\n{expected}"
-        assert re.fullmatch(pattern, done.stdout.strip(), re.DOTALL), message
+        assert re.fullmatch(pattern, done.stdout.strip() + "\n", re.DOTALL), message
+
+
+def _pattern(line: str) -> str:
+    return r"(.*\n)?" if line == "..." else re.escape(line).replace(re.escape("..."), r".*") + r"\n"
 
 
 def _environment_without_ftk() -> dict[str, str]:

@@ -116,6 +116,7 @@ def _write_prompts(run: "Run", file: Artifact, rows: Sequence[Mapping[str, Any]]
 
 def _ask(run: "Run", manager: "Manager", model: Model, folder: Artifact, name: str) -> list[str]:
     provider = run.config.provider("generate")
+    run.events.emit("asking", model=name)
     completions = manager.generate(provider, run, model, folder / "prompts.jsonl", folder / f"{name}.jsonl")
     lines = run.path(completions.file).read_text(encoding="utf-8").splitlines()
     return [json.loads(line)["text"] for line in lines]

@@ -169,8 +169,12 @@ class Manager:
         return dict(sorted(found.items()))
 
     def declaration(self, stage: str, provider: str) -> StageDeclaration:
-        """What a provider declares of its stage."""
-        return self._declarations(stage)[provider]
+        """What a provider declares of its stage.
+
+        :raises FtkError: when the plugin is gone or broken, such as between the start of a run and its resume.
+        """
+        found = self._declarations(stage)
+        return found[self._named_provider(stage, provider, found)]
 
     def _call_of(self, hook: str, provider: str, result_type: type[T], **arguments: Any) -> T:
         """Call one plugin's implementation; wrappers of all the others stay around it."""

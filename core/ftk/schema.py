@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any
 
 from ftk.errors import Problem
@@ -57,9 +58,10 @@ def _as_number(value: Any, schema: Schema) -> Any:
         return value
     for convert in (int, float) if "number" in kinds else (int,):
         try:
-            return convert(value)
+            number = convert(value)
         except ValueError:
             continue
+        return number if isfinite(number) else value
     return value
 
 

@@ -11,7 +11,10 @@ from ftk.cli.options import named_run, place_options
 @click.argument("run", required=False)
 @place_options
 def command(run: str | None, runs_dir: Path | None, backend: str | None) -> int:
-    """Watch RUN as the terminal that started it does; the newest run, if none is named. Ctrl-C lets go of it."""
+    """Watch a run live; Ctrl-C lets go of it.
+
+    RUN is shown as in the terminal that started it; the newest run, if none is named.
+    """
     from ftk.cli.follow import follow_other
     from ftk.cli.summary import print_summary
 

@@ -13,7 +13,10 @@ from ftk.cli.options import named_run, place_options
 @click.option("--now", is_flag=True, help="Do not wait for a checkpoint.")
 @place_options
 def command(run: str, now: bool, runs_dir: Path | None, backend: str | None) -> None:
-    """Stop RUN after a checkpoint, and return when nothing works on it any more."""
+    """Stop a run after a checkpoint.
+
+    Returns when nothing works on RUN any more.
+    """
     record = named_run(run, runs_dir, backend)
     if record.backend.activity(record.id) == "idle":
         click.echo(f"nothing works on {record.id}; it is {record.state()}")

@@ -26,7 +26,10 @@ def command(
     backend: str | None,
     as_json: bool,
 ) -> None:
-    """Ask the model of a run. PROMPT is given to it as it stands, in the form that it was trained on."""
+    """Ask a tuned model.
+
+    PROMPT is given to it as it stands; write it in the form that it was trained on.
+    """
     from ftk.cli.options import open_backend
     from ftk.home import Home
     from ftk.inference import ask, find_tuned

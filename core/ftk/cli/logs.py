@@ -13,7 +13,10 @@ from ftk.cli.options import named_run, place_options
 @click.argument("run", required=False)
 @place_options
 def command(run: str | None, runs_dir: Path | None, backend: str | None) -> None:
-    """Print everything that RUN's engines have printed; the newest run's, if none is named."""
+    """Print the output of a run.
+
+    That is everything that RUN's driver and engines have printed; the newest run's, if none is named.
+    """
     from ftk.run import LOG_FILE
 
     record = named_run(run, runs_dir, backend)

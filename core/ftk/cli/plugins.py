@@ -11,7 +11,10 @@ from ftk.cli.options import json_option
 @click.command("plugins", epilog="Example: ftk plugins --json")
 @json_option
 def command(as_json: bool) -> None:
-    """List the installed plugins, and say why a broken one is broken."""
+    """List the installed plugins.
+
+    A broken one is told with what is wrong with it.
+    """
     from ftk.manager import Manager, find_plugins
 
     manager = Manager.load()

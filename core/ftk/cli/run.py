@@ -44,9 +44,9 @@ def command(
     backend: str | None,
     as_json: bool,
 ) -> int | None:
-    """Fine-tune a model as CONFIG says: stage data, prepare model, train, merge, and say what came out.
+    """Fine-tune: stage data, prepare model, train, merge, and say what came out.
 
-    Ctrl-C stops the run after a checkpoint; closing the terminal does not touch it.
+    CONFIG says with what. Ctrl-C stops the run after a checkpoint; closing the terminal does not touch it.
     """
     if bool(config) == bool(resume):
         raise click.UsageError("name a config to start a run, or --resume RUN to go on with one")

@@ -12,7 +12,10 @@ from ftk.cli.options import json_option, place_options
 @place_options
 @json_option
 def command(runs_dir: Path | None, backend: str | None, as_json: bool) -> None:
-    """List the runs, newest last, with what became of them."""
+    """List the runs.
+
+    The newest comes last; each one stands with what became of it.
+    """
     from ftk.cli.options import open_backend
     from ftk.record import RunRecord
 

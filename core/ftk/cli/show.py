@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 @place_options
 @json_option
 def command(run: str | None, runs_dir: Path | None, backend: str | None, as_json: bool) -> None:
-    """Show what RUN did and what came out; the newest run, if none is named."""
+    """Show what a run did and what came out.
+
+    RUN is its name or the beginning of it; the newest run, if none is named.
+    """
     record = named_run(run, runs_dir, backend)
     if as_json:
         click.echo(json.dumps(_as_json(record)))

@@ -154,6 +154,7 @@ _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "stage_finished": _finished,
     "training": _training,
     "metrics": lambda fields: f"  step {fields['step']}/{fields['steps']}  {_step_text(fields)}",
+    "asking": lambda fields: f"  asking the {fields['model']} model",
     "generation": lambda fields: f"  answered {fields['done']} of {fields['of']}",
     "notice": lambda fields: f"  note: {fields['message']}",
 }
