@@ -115,7 +115,9 @@ class Manager:
         try:
             self._plugins.register(plugin, name)
         except pluggy.PluginValidationError as error:
-            self._plugins.unregister(plugin)
+            # Older versions of pluggy keep what they refuse.
+            if self._plugins.has_plugin(name):
+                self._plugins.unregister(name=name)
             raise PluginError(f"plugin {name!r}: {' '.join(str(error).split())}", "mend the plugin") from None
 
     def names(self) -> list[str]:
