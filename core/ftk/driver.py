@@ -99,7 +99,8 @@ def _drive(run: Run, manager: Manager, first: str | None, until: str) -> None:
 
 def _end(run: Run, error: FtkError) -> int:
     status = "cancelled" if isinstance(error, Cancelled) else "failed"
-    run.events.emit("run_finished", status=status, code=error.exit_code, message=error.message, remedy=error.remedy)
+    remedy = error.remedy or f"`ftk run --resume {run.id}` goes on where it stopped"
+    run.events.emit("run_finished", status=status, code=error.exit_code, message=error.message, remedy=remedy)
     return error.exit_code
 
 

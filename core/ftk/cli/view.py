@@ -85,12 +85,17 @@ class LiveView:
             self._move("evaluate", event["done"], event["of"])
         else:
             if event.kind == "stage_started":
-                self._move(event["stage"], 0, None)
+                self._begin(event["stage"])
             line = line_of(event)
             if line:
                 self._progress.console.print(line, markup=False, highlight=False)
 
-    def _move(self, text: str, done: int, total: int | None) -> None:
+    def _begin(self, stage: str) -> None:
+        """A new bar, of a length that is not known yet; a bar cannot forget its length."""
+        self._progress.remove_task(self._bar)
+        self._bar = self._progress.add_task(stage, total=None)
+
+    def _move(self, text: str, done: int, total: int) -> None:
         self._progress.update(self._bar, description=text, completed=done, total=total)
 
 
