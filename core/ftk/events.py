@@ -34,7 +34,7 @@ def parse_events(content: bytes) -> Iterator[Event]:
         try:
             values = json.loads(line)
             yield Event(values.pop("time"), values.pop("kind"), values)
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError):
             continue
 
 

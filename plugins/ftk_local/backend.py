@@ -5,15 +5,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
 from ftk.plugin import LOG_FILE, Activity, Command, Environment, Home, UsageError, files
 from ftk_local.lock import DESCRIPTOR_VARIABLE, RunLock
-from ftk_local.processes import GRACE, RUN_VARIABLE, is_driver, stop, workers
+from ftk_local.processes import GRACE, RUN_VARIABLE, held_back, is_driver, send, stop, workers
 from ftk_local.supervise import supervise
 
 DRIVER = "ftk.driver"
@@ -63,7 +62,7 @@ class LocalBackend:
         lock = self._take(run_id)
         # -P: a file of the person's in the current folder must not take the place of a module.
         # The stop signals are held back in the driver until it can answer them.
-        with (folder / LOG_FILE).open("ab") as log, _held_back(signal.SIGTERM, signal.SIGINT):
+        with (folder / LOG_FILE).open("ab") as log, held_back(signal.SIGTERM, signal.SIGINT):
             subprocess.Popen(
                 [sys.executable, "-P", "-m", DRIVER, str(folder), str(self.home.cache), *arguments],
                 stdin=subprocess.DEVNULL,
@@ -98,7 +97,7 @@ class LocalBackend:
         found = workers(self._folder(run_id))
         drivers = [process for process in found if is_driver(process)]
         for driver in drivers:
-            driver.send_signal(signal.SIGINT if now else signal.SIGTERM)
+            send(driver, signal.SIGINT if now else signal.SIGTERM)
         if not drivers:
             stop(found, 0 if now else GRACE)
 
@@ -114,13 +113,3 @@ class LocalBackend:
 
     def _folder(self, run_id: str) -> Path:
         return self.home.runs / run_id
-
-
-@contextmanager
-def _held_back(*signals: signal.Signals) -> Iterator[None]:
-    """Keep signals from this process, and from those that it starts, while the block runs."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

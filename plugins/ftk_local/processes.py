@@ -4,7 +4,10 @@ They are known by a variable in their environment, which all their children inhe
 about them after a crash.
 """
 
-from collections.abc import Sequence
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -14,6 +17,9 @@ RUN_VARIABLE = "FTK_RUN"
 
 GRACE = 300.0
 """Seconds in which a trainer that was asked to stop may finish its step and write its checkpoint."""
+
+LOOK = 0.2
+"""Seconds between two looks for a sign of impatience."""
 
 
 def workers(folder: Path) -> list[psutil.Process]:
@@ -36,21 +42,32 @@ def is_driver(process: psutil.Process) -> bool:
         return False
 
 
+@contextmanager
+def held_back(*signals: signal.Signals) -> Iterator[None]:
+    """Keep signals from this process, and from those that it starts, while the block runs."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def stop(processes: Sequence[psutil.Process], grace: float) -> None:
-    """Ask processes to end, then make them.
+    """Ask processes to end, then make them; a SIGINT meanwhile is impatience, and cuts the wait short.
 
     :param grace: seconds to wait between the two.
     """
-    try:
+    # A signal is answered when all is done: an exception in the middle would leave processes that nobody watches.
+    with held_back(signal.SIGTERM, signal.SIGINT):
         for process in _uppermost(processes) if grace else ():
-            process.terminate()
-        psutil.wait_procs(processes, timeout=grace)
-    finally:
-        # Also when a second, impatient request to stop cut the wait short.
-        for process in processes:
-            if process.is_running():
-                process.kill()
-        psutil.wait_procs(processes, timeout=10)
+            send(process, signal.SIGTERM)
+        alive = list(processes)
+        until = time.monotonic() + grace
+        while alive and time.monotonic() < until and signal.SIGINT not in signal.sigpending():
+            _, alive = psutil.wait_procs(alive, timeout=LOOK)
+        for process in alive:
+            send(process, signal.SIGKILL)
+        psutil.wait_procs(alive, timeout=10)
 
 
 def stop_children(grace: float) -> None:
@@ -58,7 +75,20 @@ def stop_children(grace: float) -> None:
     stop(psutil.Process().children(recursive=True), grace)
 
 
+def send(process: psutil.Process, number: signal.Signals) -> None:
+    """Send a signal to a process, which may be gone by now."""
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+
+
 def _uppermost(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
     """Those that no other one has started: a launcher passes the request on to its workers itself."""
     numbers = {process.pid for process in processes}
-    return [process for process in processes if process.is_running() and process.ppid() not in numbers]
+    return [process for process in processes if _parent(process) not in numbers]
+
+
+def _parent(process: psutil.Process) -> int | None:
+    try:
+        return int(process.ppid())
+    except psutil.NoSuchProcess:
+        return None

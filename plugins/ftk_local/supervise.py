@@ -44,7 +44,11 @@ def supervise(folder: Path, cache: Path, command: Command, events: Path) -> int:
             "its last checkpoint is kept: raise the timeout with --set ftk.resources.timeout=... and --resume",
         ) from None
     except Cancelled as request:
-        stop_children(0 if request.now else GRACE)
+        try:
+            stop_children(0 if request.now else GRACE)
+        finally:
+            # A second request may come at any instant, also before the stopping has begun.
+            stop_children(0)
         raise
 
 

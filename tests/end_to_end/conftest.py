@@ -107,6 +107,11 @@ class Ftk:
         """The newest run's first event of this kind with these fields."""
         return self.wait_for(lambda: next((event for event in self.events(kind) if _has(event, fields)), None))
 
+    def assert_nobody_works(self) -> None:
+        """Nothing that works on a run is left; whoever is just ending is given the time for it."""
+        _, alive = psutil.wait_procs(self.workers(), timeout=5)
+        assert not alive, [process.cmdline() for process in alive]
+
     def workers(self) -> list[psutil.Process]:
         """All processes that work on any of these runs: drivers, commands, and whatever they have started."""
         found = []

@@ -1,7 +1,9 @@
 """Watch a run through its events until it ends."""
 
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -49,15 +51,29 @@ def _follow(record: RunRecord, before: int, interrupted: Callable[[], None]) -> 
     :returns: the exit code with which it finished.
     :raises FtkError: when it failed, was cancelled or died.
     """
-    with make_view() as view:
+    with make_view() as view, _counted_presses() as presses:
         watch = _Watch(record, before, view)
-        while True:
-            try:
-                if watch.look():
-                    return 0
-                time.sleep(POLL)
-            except KeyboardInterrupt:
+        while not watch.look():
+            if presses:
+                presses.pop()
                 interrupted()
+            else:
+                time.sleep(POLL)
+    return 0
+
+
+@contextmanager
+def _counted_presses() -> Iterator[list[int]]:
+    """A list that grows with each Ctrl-C: as an exception, one would lose the events that are just being shown."""
+    presses: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    # A shell has commands in the background of a script ignore Ctrl-C; that holds.
+    if before != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda number, frame: presses.append(number))
+    try:
+        yield presses
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Watch:

@@ -1,0 +1,40 @@
+"""Known failures and their remedies."""
+
+import pytest
+
+from ftk.advice import GENERAL, KILLED, Advice, find_advice
+
+DISK, MEMORY = GENERAL
+
+
+@pytest.mark.parametrize(
+    ("output", "advice"),
+    [
+        ("OSError: [Errno 28] No space left on device: 'x'", DISK),
+        ("RuntimeError: [enforce fail] DefaultCPUAllocator: can't allocate memory: you tried", MEMORY),
+        ("Traceback\nMemoryError", MEMORY),
+        ("ValueError: 28 is no number", None),
+        ("", None),
+    ],
+)
+def test_a_known_failure_is_found_in_the_output(output: str, advice: Advice | None) -> None:
+    assert find_advice(output, 1, []) == advice
+
+
+def test_what_plugins_know_comes_first() -> None:
+    own = Advice("No space left on device: 'x'", "meaning", "remedy")
+    assert find_advice("No space left on device: 'x'", 1, [own]) is own
+    assert find_advice("No space left on device: 'y'", 1, [own]) is DISK
+
+
+@pytest.mark.parametrize(("code", "advice"), [(-9, KILLED), (137, KILLED), (1, None), (-15, None)])
+def test_a_kill_is_known_by_its_code(code: int, advice: Advice | None) -> None:
+    assert find_advice("quiet", code, []) is advice
+
+
+def test_a_known_word_says_more_than_a_kill() -> None:
+    assert find_advice("MemoryError", -9, []) is MEMORY
+
+
+def test_every_remedy_says_what_to_do() -> None:
+    assert all(item.meaning and item.remedy for item in (*GENERAL, KILLED))

@@ -1,0 +1,44 @@
+"""What a stage leaves behind."""
+
+from pathlib import Path
+
+import pytest
+
+from ftk import files
+from ftk.errors import FtkError
+from ftk.manifest import Manifest
+
+
+def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    manifest = Manifest("train", {"provider": "x", "config lora_r": 8}, {"steps": 3}, 1.5)
+    manifest.write(tmp_path / "stages")
+    values = files.read_json(tmp_path / "stages" / "train.json")
+    assert Manifest.parse("train", values) == manifest
+    assert (values["stage"], values["digest"]) == ("train", manifest.digest)
+
+
+def test_a_stage_that_has_only_begun_has_no_result(tmp_path: Path) -> None:
+    Manifest("train", {"a": 1}).write(tmp_path)
+    assert Manifest.parse("train", files.read_json(tmp_path / "train.json")).result is None
+
+
+def test_the_digest_is_that_of_the_inputs_alone() -> None:
+    digest = Manifest("train", {"a": 1, "b": 2}).digest
+    assert Manifest("train", {"b": 2, "a": 1}, {"steps": 1}, 9.0).digest == digest
+    assert Manifest("train", {"a": 1, "b": 3}).digest != digest
+
+
+@pytest.mark.parametrize("values", [{}, [], {"inputs": {}}, {"inputs": {}, "result": None}])
+def test_a_damaged_manifest_is_told_with_what_to_do(values: object) -> None:
+    with pytest.raises(FtkError, match=r"stages/train\.json is damaged") as error:
+        Manifest.parse("train", values)  # type: ignore[arg-type]
+    assert error.value.remedy == "`ftk run --resume RUN --from train` does it again"
+
+
+def test_every_changed_input_is_told_with_both_values() -> None:
+    manifest = Manifest("train", {"same": 1, "changed": 1, "gone": "x"})
+    assert manifest.changed({"same": 1, "changed": 2, "new": None}) == [
+        "changed: 1 then, 2 now",
+        "gone: 'x' then, None now",
+    ]
+    assert manifest.changed(dict(manifest.inputs)) == []
