@@ -148,6 +148,9 @@ class Manager:
         engine = chosen.get("train") or (self.provider("train", chosen) if stage != "train" else None)
         if engine in providers:
             return engine
+        if providers:
+            message = f"{' and '.join(providers)} can provide {stage}, but not unasked"
+            raise UsageError(message, _choose(stage, next(iter(providers))))
         raise UsageError(f"no plugin provides {stage}{self._why_broken()}", "`ftk plugins` lists what is installed")
 
     def _named_provider(self, stage: str, named: str, providers: Iterable[str]) -> str:

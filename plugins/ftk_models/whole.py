@@ -12,9 +12,8 @@ def find_damage(folder: Path) -> str | None:
     """What is missing or damaged in a model's folder; None where it is whole."""
     if not (folder / "config.json").is_file():
         return "config.json is missing"
-    try:
-        named = _named_shards(folder)
-    except (ValueError, AttributeError):
+    named = _named_shards(folder)
+    if not named:
         return "model.safetensors.index.json is damaged"
     missing = [name for name in named if not (folder / name).is_file()]
     if missing:
@@ -24,11 +23,14 @@ def find_damage(folder: Path) -> str | None:
 
 
 def _named_shards(folder: Path) -> list[str]:
+    """The files that hold the weights; none where the index cannot be understood."""
     index = folder / "model.safetensors.index.json"
     if not index.is_file():
         return ["model.safetensors"]
-    shards: dict[str, str] = json.loads(index.read_text(encoding="utf-8")).get("weight_map", {})
-    return sorted(set(shards.values()))
+    try:
+        return sorted({str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
+    except (ValueError, AttributeError, LookupError, TypeError):
+        return []
 
 
 def _is_whole(path: Path) -> bool:

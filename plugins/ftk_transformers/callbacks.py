@@ -12,7 +12,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ftk.reporter import Reporter
-from ftk_transformers.checkpoints import checkpoint_at, mark_complete, remove_oldest
+from ftk_transformers.checkpoints import checkpoint_at, make_portable, mark_complete, remove_oldest
 
 STOPPED = 128 + signal.SIGTERM
 """Exit code of a training that was asked to stop, as a shell has it."""
@@ -88,18 +88,21 @@ class Checkpoints(TrainerCallback):
     """Marks each checkpoint complete, and only then removes old ones: there is always one to go on from.
 
     :param run: the run's folder, to which reported paths are relative.
+    :param base_model: the name of the base model in the config.
     :param limit: how many checkpoints to keep; None for all.
     """
 
-    def __init__(self, reporter: Reporter, run: Path, limit: int | None) -> None:
+    def __init__(self, reporter: Reporter, run: Path, base_model: str, limit: int | None) -> None:
         self.reporter = reporter
         self.run = run
+        self.base_model = base_model
         self.limit = limit
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Take over the checkpoint that the trainer has just written."""
         output = Path(str(args.output_dir))
         checkpoint = checkpoint_at(output, state.global_step)
+        make_portable(checkpoint, self.base_model)
         mark_complete(checkpoint)
         self.reporter.emit("checkpoint", step=state.global_step, path=checkpoint.relative_to(self.run).as_posix())
         remove_oldest(output, self.limit)

@@ -11,6 +11,9 @@ MARKER = "complete.json"
 
 PREFIX = "checkpoint-"
 
+LOCAL_FILES = ("README.md", "training_args.bin")
+"""Written by peft and the trainer, full of this machine's paths, and read by nobody."""
+
 
 def step_of(checkpoint: Path) -> int:
     """How many steps were done when the checkpoint was written."""
@@ -20,6 +23,23 @@ def step_of(checkpoint: Path) -> int:
 def checkpoint_at(output: Path, step: int) -> Path:
     """The folder of the checkpoint that is written after `step` steps."""
     return output / f"{PREFIX}{step}"
+
+
+def make_portable(checkpoint: Path, base_model: str) -> None:
+    """Take this machine out of a checkpoint, so that it is the same wherever it was written.
+
+    :param base_model: the name of the base model in the config, in place of its path on this machine.
+    """
+    for name in LOCAL_FILES:
+        remove(checkpoint / name)
+    path = checkpoint / "adapter_config.json"
+    if path.exists():
+        config = json.loads(path.read_text())
+        config["base_model_name_or_path"] = base_model
+        # peft writes a set in whatever order this process has it in.
+        if isinstance(config["target_modules"], list):
+            config["target_modules"].sort()
+        write_json(path, config)
 
 
 def mark_complete(checkpoint: Path) -> None:

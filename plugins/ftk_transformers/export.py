@@ -15,18 +15,10 @@ RESULT = "trained.json"
 """Written last: what was trained, in numbers."""
 
 
-def export_adapter(checkpoint: Path, output: Path, base_model: str) -> None:
-    """Copy the adapter of a checkpoint to the folder `output`.
-
-    :param base_model: the name of the base model in the config, in place of its path on this machine.
-    """
-    copy_file(checkpoint / "adapter_model.safetensors", output / "adapter_model.safetensors")
-    config = json.loads((checkpoint / "adapter_config.json").read_text())
-    config["base_model_name_or_path"] = base_model
-    # peft writes a set in whatever order this process has it in.
-    if isinstance(config["target_modules"], list):
-        config["target_modules"].sort()
-    write_json(output / "adapter_config.json", config)
+def export_adapter(checkpoint: Path, output: Path) -> None:
+    """Copy the adapter of a checkpoint to the folder `output`."""
+    for name in ("adapter_model.safetensors", "adapter_config.json"):
+        copy_file(checkpoint / name, output / name)
 
 
 def export_model(checkpoint: Path, output: Path, base: Path) -> None:

@@ -57,13 +57,16 @@ def train(run: Path, data: Path, base: Path) -> None:
             args=arguments(settings, device, output, len(rows), evaluates=evaluation is not None),
             data_collator=PaddingCollator(padding_of(base)),
             eval_dataset=evaluation,
-            callbacks=[Progress(reporter), Checkpoints(reporter, run, settings.save_total_limit)],
+            callbacks=[
+                Progress(reporter),
+                Checkpoints(reporter, run, settings.base_model, settings.save_total_limit),
+            ],
         )
         run_to_end(trainer, checkpoint)
         checkpoint = checkpoint_at(output, steps)
 
     if settings.lora:
-        export_adapter(checkpoint, output, settings.base_model)
+        export_adapter(checkpoint, output)
     else:
         export_model(checkpoint, output, base)
     write_result(

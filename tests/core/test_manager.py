@@ -97,6 +97,16 @@ def test_an_engine_provides_what_no_other_plugin_is_the_default_for() -> None:
     assert manager.provider("merge", {"train": "engine"}) == "engine"
 
 
+def test_providers_that_must_be_named_are_told_with_the_key_that_chooses() -> None:
+    def train(run: Any, data: Any, model: Any) -> None:
+        """Does nothing."""
+
+    manager = manager_of(a=Plugin(train=stage(revision=1)(train)), b=Plugin(train=stage(revision=1)(train)))
+    with pytest.raises(UsageError, match="a and b can provide train, but not unasked") as error:
+        manager.provider("train", {})
+    assert error.value.remedy == "choose one in the config: `ftk.engine: a`"
+
+
 def test_a_stage_without_any_provider_is_told() -> None:
     with pytest.raises(UsageError, match="no plugin provides merge"):
         Manager().provider("merge", {"train": "x"})

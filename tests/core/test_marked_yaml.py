@@ -69,7 +69,7 @@ def test_aliases_that_unfold_without_end_are_refused() -> None:
     assert problems_of("\n".join(lines)) == [("c.yml", "is no YAML: its aliases unfold to too many values")]
 
 
-@pytest.mark.parametrize("text", ["a: &a [*a]", "a: " + "[" * 2000])
+@pytest.mark.parametrize("text", ["a: &a [*a]", "a: " + "[" * 600])
 def test_endless_nesting_is_refused(text: str) -> None:
     assert problems_of(text) == [("c.yml", "is no config: its values are nested without end")]
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sysconfig
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ SCRIPTS = sysconfig.get_path("scripts")
 PATIENCE = 120.0
 """Seconds after which a command or a condition that does not come is a failed test."""
 
+END = "</s>"
+
 CONFIG = """\
 base_model: toy://
 datasets:
@@ -34,6 +36,28 @@ val_set_size: 2
 ftk:
   engine: toy
   stages: {prepare_model: toy, merge: toy, generate: toy}
+"""
+
+TINY_CONFIG = """\
+base_model: {model}
+datasets:
+  - path: data.jsonl
+    type:
+      field_instruction: question
+      field_output: answer
+      format: "{{instruction}} "
+      no_input_format: "{{instruction}} "
+val_set_size: 4
+adapter: lora
+lora_r: 4
+lora_dropout: 0.1
+lora_target_linear: true
+micro_batch_size: 2
+max_steps: 10
+save_steps: 2
+learning_rate: 1e-2
+ftk:
+  evaluate: {{rows: 2, max_new_tokens: 4}}
 """
 
 ROWS = [{"question": f"what is {number} and {number}?", "answer": str(2 * number)} for number in range(8)]
@@ -112,6 +136,14 @@ class Ftk:
         _, alive = psutil.wait_procs(self.workers(), timeout=5)
         assert not alive, [process.cmdline() for process in alive]
 
+    def kill_all(self) -> None:
+        """Kill the calls that have not ended, and everything that works on the runs."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+        for worker in self.workers():
+            worker.send_signal(signal.SIGKILL)
+
     def workers(self) -> list[psutil.Process]:
         """All processes that work on any of these runs: drivers, commands, and whatever they have started."""
         found = []
@@ -136,29 +168,84 @@ def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
             continue
 
 
+@pytest.fixture(scope="session")
+def make_ftk() -> Iterator[Callable[[Path], Ftk]]:
+    """Makes an `Ftk` that works in a folder of its own; whatever is left of it is killed at the end of the tests."""
+    made: list[Ftk] = []
+
+    def make(folder: Path) -> Ftk:
+        folder.mkdir(parents=True, exist_ok=True)
+        runs, cache = folder / "runs", folder / "cache"
+        variables = {
+            "PYTHONPATH": os.pathsep.join([str(TOY), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",
+            "FTK_RUNS_DIR": str(runs),
+            "FTK_CACHE_DIR": str(cache),
+        }
+        made.append(Ftk(folder, runs, cache, variables))
+        return made[-1]
+
+    yield make
+    for calls in made:
+        calls.kill_all()
+
+
 @pytest.fixture
-def ftk(tmp_path: Path) -> Iterator[Ftk]:
-    """Calls the real `ftk`; whatever is left of it is killed at the end of the test."""
-    path = os.pathsep.join([str(TOY), *filter(None, [os.environ.get("PYTHONPATH")])])
-    runs, cache = tmp_path / "runs", tmp_path / "cache"
-    variables = {
-        "PYTHONPATH": path,
-        "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",
-        "FTK_RUNS_DIR": str(runs),
-        "FTK_CACHE_DIR": str(cache),
-    }
-    calls = Ftk(tmp_path, runs, cache, variables)
+def ftk(tmp_path: Path, make_ftk: Callable[[Path], Ftk]) -> Iterator[Ftk]:
+    """Calls the real `ftk` in the test's own folder; whatever is left of it is killed at the end of the test."""
+    calls = make_ftk(tmp_path)
     yield calls
-    for process in calls.started:
-        if process.poll() is None:
-            process.kill()
-    for worker in calls.workers():
-        worker.send_signal(signal.SIGKILL)
+    calls.kill_all()
+
+
+@pytest.fixture(scope="session")
+def write_toy_config() -> Callable[[Path], Path]:
+    """Writes a config for the toy engine into a folder, with its data file beside it."""
+    return lambda folder: _write_config(folder, CONFIG, ROWS)
 
 
 @pytest.fixture
-def toy_config(tmp_path: Path) -> Path:
+def toy_config(tmp_path: Path, write_toy_config: Callable[[Path], Path]) -> Path:
     """A config for the toy engine, with its data file beside it."""
-    (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    (tmp_path / "config.yml").write_text(CONFIG)
-    return tmp_path / "config.yml"
+    return write_toy_config(tmp_path)
+
+
+@pytest.fixture
+def tiny_config(tmp_path: Path, tiny_model: Path) -> Path:
+    """A config for the embedded engine with a tiny model; trains ten steps, with a checkpoint after every second."""
+    return _write_config(tmp_path, TINY_CONFIG.format(model=tiny_model), ROWS * 4)
+
+
+def _write_config(folder: Path, config: str, rows: Sequence[Mapping[str, str]]) -> Path:
+    (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "config.yml").write_text(config)
+    return folder / "config.yml"
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama of two layers with random weights, and a tokenizer of bytes."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny")
+    vocabulary = {token: number for number, token in enumerate([END, *sorted(pre_tokenizers.ByteLevel.alphabet())])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([END])
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        bos_token_id=None,
+        eos_token_id=0,
+        pad_token_id=0,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder

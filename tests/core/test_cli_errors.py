@@ -1,0 +1,194 @@
+"""Wrong calls: one clear line, exit code 2, and nothing is left behind."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from ftk.errors import FtkError, Problem
+from ftk.plugin import hookimpl
+
+CONFIG = "base_model: org/name\ndatasets: [{path: rows.jsonl, type: {}}]\n"
+TWO_SETS = "base_model: org/name\ndatasets: [{path: rows.jsonl, type: {}}, {path: rows.jsonl, type: {}}]\n"
+
+Called = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True)
+def inputs(tmp_path: Path) -> None:
+    """A good config and a good data file, and some bad ones, in the current folder."""
+    (tmp_path / "good.yml").write_text(CONFIG)
+    (tmp_path / "two.yml").write_text(TWO_SETS)
+    (tmp_path / "rows.jsonl").write_text('{"instruction": "a", "output": "b"}\n')
+    (tmp_path / "no_data.yml").write_text(CONFIG.replace("rows.jsonl", "absent.jsonl"))
+    (tmp_path / "many.yml").write_text(CONFIG + "lora_r: x\nlorar: 1\nftk: {stages: {merge: zzz}}\n")
+    (tmp_path / "broken.yml").write_text("a: [1\nb: 2\n")
+    (tmp_path / "binary.yml").write_bytes(b"\x00\x01\x02")
+    (tmp_path / "image.yml").write_bytes(b"\x89PNG\r\n")
+    (tmp_path / "folder").mkdir()
+
+
+def assert_nothing_is_left(folder: Path) -> None:
+    """No run was made, and not even a half one."""
+    runs = folder / "runs"
+    assert not runs.exists() or list(runs.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run"], "name a config to start a run, or --resume RUN to go on with one"),
+        (["run", "good.yml", "--resume", "x"], "name a config to start a run, or --resume RUN to go on with one"),
+        (["run", "good.yml", "--from", "merge"], "--from goes with --resume"),
+        (["run", "good.yml", "--until", "merg"], "'merg' is not one of"),
+        (["run", "--resume", "x", "--data", "rows.jsonl"], "--data and --dry-run go with a new run"),
+        (["run", "good.yml", "--lora-r", "8"], "No such option"),
+        (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
+        (["zzz"], "No such command 'zzz'."),
+        (["infer"], "Missing argument 'PROMPT'"),
+        (["infer", "x", "--temperature", "-1"], "-1.0 is not in the range"),
+        (["cancel"], "Missing argument 'RUN'"),
+    ],
+)
+def test_a_wrong_call_is_told_with_the_usage(call: Called, tmp_path: Path, arguments: list[str], message: str) -> None:
+    code, output, errors = call(*arguments)
+    assert (code, output) == (2, "")
+    assert errors.startswith("Usage: ftk")
+    last = errors.splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert message in last
+    assert_nothing_is_left(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "remedy"),
+    [
+        (["run", "absent.yml"], "absent.yml: No such file or directory", "name a YAML file"),
+        (["run", "folder"], "folder: Is a directory", "name a YAML file"),
+        (["run", "image.yml"], "image.yml: is no text in UTF-8 (byte 0)", "save the file as UTF-8"),
+        (["run", "good.yml", "--set", "lora_r"], "--set lora_r: there is no value", "--set lora_r=8"),
+        (["show"], "there are no runs in ", "start one: `ftk run"),
+        (["logs"], "there are no runs in ", "start one: `ftk run"),
+        (["attach"], "there are no runs in ", "start one: `ftk run"),
+        (["cancel", "x"], "there are no runs in ", "start one: `ftk run"),
+        (["run", "--resume", "x"], "there are no runs in ", "start one: `ftk run"),
+        (["infer", "hello"], "no run has trained a model yet", "start one: `ftk run"),
+        (
+            ["run", "two.yml", "--data", "rows.jsonl"],
+            "--data rows.jsonl: the config has 2 data sets",
+            "set their paths",
+        ),
+        (["run", "good.yml", "--backend", "moon"], "no plugin brings the backend 'moon'", "`ftk plugins` lists them"),
+        (["runs", "--backend", "moon"], "no plugin brings the backend 'moon'", "`ftk plugins` lists them"),
+    ],
+)
+def test_an_expected_error_is_one_line_and_a_remedy(
+    call: Called, tmp_path: Path, arguments: list[str], message: str, remedy: str
+) -> None:
+    code, output, errors = call(*arguments)
+    assert (code, output) == (2, "")
+    first, second = errors.splitlines()
+    assert first.startswith(f"error: {message}")
+    assert remedy in second
+    assert_nothing_is_left(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["run", "binary.yml"], "binary.yml: is no YAML: it holds the character #x0000"),
+        (["run", "broken.yml"], "broken.yml:2: is no YAML: "),
+        (["run", "no_data.yml"], "no_data.yml:2: there is no data file "),
+        (["run", "good.yml", "--data", "absent.jsonl"], "--data absent.jsonl: there is no data file "),
+        (["run", "good.yml", "--data", "folder"], "--data folder: there is no data file "),
+        (["run", "good.yml", "--set", "datasets.5.path=x"], "--set datasets.5.path: there is no such place"),
+        (["run", "good.yml", "--set", "datasets.path=x"], "--set datasets.path: there is no such place"),
+        (["run", "good.yml", "--set", "lora_r=many"], "--set lora_r: `lora_r` is 'many', but must be a whole number"),
+        (["run", "good.yml", "--set", "lora_r=[1"], "--set lora_r:1: is no YAML"),
+        (["run", "good.yml", "--engine", "stbu"], "--set ftk.engine: no plugin 'stbu' provides train; did you mean"),
+    ],
+)
+def test_a_problem_is_one_line_with_its_place(call: Called, tmp_path: Path, arguments: list[str], problem: str) -> None:
+    for more in ([], ["--dry-run"]):
+        code, output, errors = call(*arguments, *more)
+        assert (code, output) == (2, "")
+        assert errors.startswith(f"error: {problem}")
+        assert len(errors.splitlines()) == 1
+        assert_nothing_is_left(tmp_path)
+
+
+def test_all_problems_are_told_a_line_each(call: Called) -> None:
+    code, _, errors = call("run", "many.yml")
+    assert code == 2
+    assert re.findall(r"many\.yml:(\d)", errors) == ["5", "3"]  # without all providers no key is unknown
+
+
+def test_what_plugins_find_wrong_is_told_before_anything_is_made(
+    call: Called, install: Callable[..., None], engine: Any, tmp_path: Path
+) -> None:
+    class Strict:
+        @hookimpl
+        def check(self, config: Any, formats: Mapping[str, Any]) -> list[Problem]:
+            return [Problem(config.place(("base_model",)), "is too large", "rent more")]
+
+    install(stub=engine, strict=Strict())
+    code, _, errors = call("run", "good.yml")
+    assert (code, errors) == (2, "error: good.yml:1: is too large; rent more\n")
+    assert_nothing_is_left(tmp_path)
+
+
+def test_an_unknown_run_is_told_and_several_are_named(call: Called, tmp_path: Path) -> None:
+    for name in ("ftk-1", "ftk-2"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+    assert call("show", "zzz") == (2, "", f"error: there is no run 'zzz' in {tmp_path}/runs\n  `ftk runs` lists them\n")
+    assert call("show", "ftk") == (2, "", "error: 2 runs begin with 'ftk'\n  name one: ftk-1, ftk-2\n")
+
+
+def test_a_missing_provider_names_the_broken_plugin(call: Called, install: Callable[..., None]) -> None:
+    install(engine=ImportError("No module named 'x'"))
+    code, _, errors = call("run", "good.yml")
+    assert code == 2
+    assert "no plugin provides train; plugin 'engine' is broken: ImportError: No module named 'x'" in errors
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(FtkError("no", "do"), 1), (click.Abort(), 130), (KeyboardInterrupt(), 130)]
+)
+def test_each_kind_of_end_has_its_exit_code(
+    call: Called, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("ftk.manager.find_plugins", fail)
+    assert call("plugins")[0] == code
+
+
+def test_an_unexpected_error_keeps_its_traceback(call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ftk.manager.find_plugins", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        call("plugins")
+
+
+def test_a_broken_plugin_harms_no_command(call: Called, install: Callable[..., None]) -> None:
+    install(good=object(), odd=ImportError("No module named 'x'"))
+    code, output, errors = call("plugins")
+    assert (code, errors) == (0, "")
+    good, odd = output.splitlines()
+    assert good.endswith("works")
+    assert odd.endswith("ImportError: No module named 'x'")
+
+
+@pytest.mark.parametrize("arguments", [["run", "absent.yml"], ["run", "good.yml", "--set", "x"], ["rnu"]])
+def test_the_real_command_ends_so_too(tmp_path: Path, arguments: list[str]) -> None:
+    ftk = Path(sys.executable).with_name("ftk")
+    done = subprocess.run([ftk, *arguments], cwd=tmp_path, env=os.environ, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    assert_nothing_is_left(tmp_path)

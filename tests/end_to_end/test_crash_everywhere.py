@@ -1,0 +1,112 @@
+"""ftk is killed before and after every one of its writes; each time, the run can be finished, and equals any other."""
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftk import files
+
+CRASHING = Path(__file__).parent / "crashing"
+
+SAMPLES = 10
+"""Moments that the plain run tries; `pytest -m slow` tries all."""
+
+SHORT = ("--set", "max_steps=3")
+"""Steps with a checkpoint in the middle and one at the end."""
+
+COUNTED = {"make_folder", "write_bytes", "copy_file", "write_stream", "link_file", "remove", "publish_folder"}
+
+COMPOSED = {"write_text", "write_json", "new_folder", "locked"}
+"""They write by the counted ones alone, or only an empty file to lock."""
+
+READERS = {"read_json", "sha256", "sha256_of"}
+
+
+def test_every_operation_of_files_is_counted() -> None:
+    functions = inspect.getmembers(files, inspect.isfunction)
+    public = {name for name, function in functions if function.__module__ == "ftk.files" and name[0] != "_"}
+    assert public == COUNTED | COMPOSED | READERS
+
+
+@pytest.fixture(scope="module")
+def whole(make_ftk, write_toy_config, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], int]:
+    """What an undisturbed run leaves, and how many moments it has."""
+    ftk = make_ftk(tmp_path_factory.mktemp("whole"))
+    done = ftk("run", write_toy_config(ftk.folder), *SHORT, **_variables(ftk, 0))
+    assert done.returncode == 0, done.stderr
+    return _content(ftk.run_folder()), (ftk.folder / "moments").stat().st_size
+
+
+def _variables(ftk, moment: int) -> dict[str, str]:
+    """The environment for a call that crashes at a moment."""
+    return {
+        "PYTHONPATH": f"{CRASHING}:{ftk.variables['PYTHONPATH']}",
+        "CRASH_COUNTER": str(ftk.folder / "moments"),
+        "CRASH_MOMENT": str(moment),
+        "TMPDIR": str(ftk.folder),
+    }
+
+
+def _content(run: Path) -> dict[str, Any]:
+    """Every file of a run by name, but for its history: events, output, and the seconds that stages took."""
+    paths = {path.relative_to(run).as_posix(): path for path in run.rglob("*") if path.is_file()}
+    history = [name for name in paths if name.startswith("events/") or name == "logs.txt"]
+    content: dict[str, Any] = {name: path.read_bytes() for name, path in paths.items() if name not in history}
+    for name in [name for name in content if name.startswith("stages/") and name.endswith(".json")]:
+        content[name] = {**json.loads(content[name]), "seconds": None}
+    return content
+
+
+def _finished_stages(run: Path) -> set[str]:
+    """The stages of which a crash left a whole manifest."""
+    manifests = [json.loads(path.read_text()) for path in run.glob("stages/*.json")]
+    return {manifest["stage"] for manifest in manifests if manifest["result"] is not None}
+
+
+def _crash(ftk, config: Path, moment: int) -> None:
+    ftk("run", config, *SHORT, "--detach", **_variables(ftk, moment))
+    ftk.wait_for(lambda: not ftk.workers())
+    assert (ftk.folder / "moments.crashed").exists(), "the run ended without a crash"
+
+
+def _assert_can_be_finished(ftk, config: Path, whole: dict[str, Any]) -> None:
+    if not ftk.has_run():  # a crash so early that there is nothing to go on with
+        done = ftk("run", config, *SHORT)
+        assert done.returncode == 0, done.stderr
+    else:
+        finished = _finished_stages(ftk.run_folder())
+        done = ftk("run", "--resume", "latest")
+        assert done.returncode == 0, done.stderr
+        begin = ftk.events("run_started")[-1]["time"]
+        again = {event["stage"] for event in ftk.events("stage_started") if event["time"] > begin}
+        assert not again & finished, "a finished stage was done again"
+    content = _content(ftk.run_folder())
+    assert sorted(content) == sorted(whole)
+    assert [name for name in whole if content[name] != whole[name]] == []
+    ftk.assert_nobody_works()
+
+
+@pytest.mark.parametrize("sample", range(SAMPLES))
+def test_a_run_survives_a_crash(sample: int, ftk, toy_config: Path, whole) -> None:
+    content, moments = whole
+    _crash(ftk, toy_config, 1 + sample * (moments - 1) // (SAMPLES - 1))
+    _assert_can_be_finished(ftk, toy_config, content)
+
+
+@pytest.mark.slow
+def test_a_run_survives_a_crash_at_any_moment(make_ftk, write_toy_config, tmp_path: Path, whole) -> None:
+    content, moments = whole
+    failed = {}
+    for moment in range(1, moments + 1):
+        ftk = make_ftk(tmp_path / str(moment))
+        config = write_toy_config(ftk.folder)
+        try:
+            _crash(ftk, config, moment)
+            _assert_can_be_finished(ftk, config, content)
+        except AssertionError as error:
+            crash = ftk.folder / "moments.crashed"
+            failed[moment] = f"{crash.read_text() if crash.exists() else ''}: {error}"
+    assert not failed, "\n".join(f"{moment} of {moments}, {text}" for moment, text in failed.items())

@@ -1,0 +1,124 @@
+"""Every bad row is told before a run starts, with its line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ftk_formats.plugin
+from ftk.manager import Manager
+from ftk.marked_yaml import read_yaml
+from ftk.plugin import Config
+
+GOOD = {"question": "q", "answer": "a"}
+CONFIG = """\
+datasets:
+  - path: {path}
+    type:
+      field_instruction: question
+      field_output: answer
+train_on_inputs: false
+"""
+
+Find = Callable[..., list[str]]
+
+
+@pytest.fixture
+def find(tmp_path: Path) -> Find:
+    """Writes a data file and gives the problems of a config that names it, without the folder's name."""
+    manager = Manager()
+    manager.register(ftk_formats.plugin, "formats")
+
+    def check(content: bytes | str | list[Any], text: str = CONFIG, name: str = "rows.jsonl") -> list[str]:
+        path = tmp_path / name
+        if isinstance(content, list):
+            content = "".join(json.dumps(row) + "\n" for row in content)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        raw = read_yaml(text.replace("{path}", str(path)), "c.yml")
+        return [str(problem).replace(f"{tmp_path}/", "") for problem in manager.check(Config(raw.values, raw.place))]
+
+    return check
+
+
+def test_good_rows_have_no_problems(find: Find) -> None:
+    assert find([GOOD, {**GOOD, "more": 1}]) == []
+    assert find('\n{"question": "q", "answer": "a"}\n\n  \n') == []
+    assert find('\ufeff{"question": "q", "answer": "a"}\n') == []
+
+
+def test_a_row_without_its_field_is_told_with_its_line_field_and_remedy(find: Find) -> None:
+    assert find([GOOD] * 40 + [{"question": "q", "anwser": "a"}] + [GOOD]) == [
+        "rows.jsonl:41: the field `answer` is missing (it has `question`, `anwser`); add it, or name the right field"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (b'{"question": ', "is no JSON: "),
+        (b"[" * 100_000, "is no JSON: "),
+        (b"[1, 2]", "is no JSON object; "),
+        (b"null", "is no JSON object; "),
+        ('{"question": "é", "answer": "a"}'.encode("latin-1"), "is no UTF-8 text (byte "),
+        (b'{"question": "q", "answer": ""}', "the field `answer` is empty; "),
+        (b'{"question": "q", "answer": 5}', "the field `answer` is 5, not text; "),
+    ],
+)
+def test_a_bad_row_is_told_with_its_line(find: Find, row: bytes, message: str) -> None:
+    good = json.dumps(GOOD).encode()
+    [problem] = find(b"\n".join([good, b"", row, good]))
+    assert problem.startswith(f"rows.jsonl:3: {message}")
+    assert "\n" not in problem
+
+
+def test_blank_lines_count(find: Find) -> None:
+    assert [problem.partition(": ")[0] for problem in find("\n\n3\n")] == ["rows.jsonl:3"]
+
+
+def test_every_bad_row_is_told_until_there_are_too_many(find: Find) -> None:
+    assert len(find([3] * 19 + [GOOD])) == 19
+    problems = find([3] * 500)
+    assert len(problems) == 21
+    assert problems[19].startswith("rows.jsonl:20: ")
+    assert problems[20] == "rows.jsonl: 20 bad rows; reading stopped; mend these first"
+
+
+@pytest.mark.parametrize("content", ["", "\n \n"])
+def test_a_file_without_rows_is_told(find: Find, content: str) -> None:
+    assert find(content) == ["rows.jsonl: has no rows; write one JSON object a line"]
+
+
+def test_a_file_of_another_kind_is_told_with_the_line_of_its_path(find: Find) -> None:
+    assert find("x", name="rows.csv") == ["c.yml:2: rows.csv is of a kind that cannot be read yet; use a .jsonl file"]
+
+
+def test_an_unknown_format_is_told_with_the_nearest(find: Find) -> None:
+    text = "datasets:\n  - path: {path}\n    type: user_defind\ntrain_on_inputs: false\n"
+    assert find([GOOD], text) == ["c.yml:3: there is no dataset format 'user_defind'; did you mean `user_defined`?"]
+    assert "those known: user_defined" in find([GOOD], text.replace("user_defind", "zzz"))[0]
+
+
+def test_an_unknown_option_is_told_with_its_line_and_the_nearest(find: Find) -> None:
+    problems = find([GOOD], CONFIG.replace("field_output", "feild_output"))
+    assert problems == [
+        "c.yml:5: `datasets[0].type.feild_output` is read by nothing that this run uses; did you mean `field_output`?"
+    ]
+
+
+def test_bad_braces_are_told_once_with_the_line_of_the_template(find: Find) -> None:
+    text = CONFIG.replace("field_output: answer", "format: '{instruction'")
+    assert [problem.partition(" is ")[0] for problem in find([GOOD] * 30, text)] == [
+        "c.yml:5: `datasets[0].type.format`"
+    ]
+
+
+def test_all_data_sets_are_looked_at(find: Find) -> None:
+    text = "datasets:\n  - {path: '{path}', type: zzz}\n  - {path: '{path}', type: {field_output: zzz}}\n"
+    problems = find([{"instruction": "q"}], text)
+    assert [problem.partition(": ")[0] for problem in problems] == ["c.yml:2", "rows.jsonl:1"]
+
+
+def test_a_config_of_another_stage_may_lack_this_ones_keys(find: Find) -> None:
+    assert find([GOOD], CONFIG.replace("train_on_inputs: false\n", "")) == []

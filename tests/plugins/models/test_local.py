@@ -1,0 +1,111 @@
+"""Base models that lie on this machine."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ftk_models.plugin
+from ftk.manager import Manager
+from ftk.plugin import Cache, Config, FetchedModel, Run, UsageError
+from ftk_models import local
+
+Start = Callable[[str], Run]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Starts a run of a base model."""
+    manager = Manager()
+    manager.register(ftk_models.plugin, "models")
+    backend: Any = None
+    return lambda ref: Run(tmp_path / "run", Cache(tmp_path / "cache"), Config({"base_model": ref}), manager, backend)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A model's folder."""
+    folder = tmp_path / "model"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).write_text(name)
+    return folder
+
+
+def fetched(run: Run) -> tuple[FetchedModel, dict[str, str]]:
+    """What came, with the contents of its files."""
+    found = run.fetch_model()
+    path = run.path(found.path)
+    files = path.iterdir() if path.is_dir() else [path]
+    return found, {item.name: item.read_text() for item in files}
+
+
+def test_a_folders_files_are_taken_by_their_content(start: Start, model: Path, tmp_path: Path) -> None:
+    found, contents = fetched(start(str(model)))
+    assert contents == {"config.json": "config.json", "model.safetensors": "model.safetensors"}
+    model.rename(tmp_path / "moved")
+    assert fetched(start(str(tmp_path / "moved")))[0] == found
+
+
+def test_a_changed_or_renamed_file_is_another_model(start: Start, model: Path) -> None:
+    digests = [fetched(start(str(model)))[0].digest]
+    (model / "config.json").unlink()
+    (model / "config.json").write_text("changed")
+    digests.append(fetched(start(str(model)))[0].digest)
+    (model / "config.json").rename(model / "other.json")
+    digests.append(fetched(start(str(model)))[0].digest)
+    assert len(set(digests)) == 3
+
+
+def test_a_single_file_keeps_its_name(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "m.gguf").write_text("GGUF")
+    found, contents = fetched(start(str(tmp_path / "m.gguf")))
+    assert contents == {"m.gguf": "GGUF"}
+    assert found.path.path.endswith("/m.gguf")
+
+
+def test_a_path_from_home_is_understood(start: Start, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(model.parent))
+    assert "config.json" in fetched(start("~/model"))[1]
+
+
+@pytest.mark.parametrize("ref", ["/x", "./x", "../x", "~/x", "m.gguf", "sub/m.gguf"])
+def test_what_looks_like_a_path_is_one(ref: str) -> None:
+    assert local.is_path(ref)
+
+
+@pytest.mark.parametrize("ref", ["org/name", "gpt2", "pypi://p/m.gguf", "https://x/m.gguf"])
+def test_another_name_is_none_unless_it_is_there(ref: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not local.is_path(ref)
+    if ref == "org/name":
+        (tmp_path / ref).mkdir(parents=True)
+        assert local.is_path(ref)
+
+
+def test_what_is_wrong_with_a_path_is_told_before_the_start(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "m.bin").write_text("x")
+    (tmp_path / "m.gguf").write_text("x")
+    manager = Manager()
+    manager.register(ftk_models.plugin, "models")
+
+    def check(ref: str) -> str | None:
+        problems = manager.check(Config({"base_model": ref}, lambda path: f"c.yml {path[0]}"))
+        return str(problems[0]).replace(str(tmp_path), "T") if problems else None
+
+    remedy = "; name a folder, a .gguf file, a hub id such as org/name, or pypi://PACKAGE/FILE"
+    assert check(str(model)) is None
+    assert check(str(tmp_path / "m.gguf")) is None
+    assert check("org/name") is None
+    assert check(str(tmp_path / "absent")) == f"c.yml base_model: there is no folder or file T/absent{remedy}"
+    assert check(str(tmp_path / "m.bin")) == f"c.yml base_model: T/m.bin is no .gguf file{remedy}"
+    missing = "holds no model: its config.json is missing"
+    assert check(str(tmp_path / "empty")) == f"c.yml base_model: the folder T/empty {missing}{remedy}"
+    assert check("pypi://p") == f"c.yml base_model: pypi://p does not name a package and a file in it{remedy}"
+
+
+def test_a_name_that_nobody_knows_is_told(start: Start) -> None:
+    with pytest.raises(UsageError, match="base_model 's3://x/y' is no folder here, no hub id"):
+        start("s3://x/y").fetch_model()
