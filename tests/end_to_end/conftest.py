@@ -210,10 +210,16 @@ def toy_config(tmp_path: Path, write_toy_config: Callable[[Path], Path]) -> Path
     return write_toy_config(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def write_tiny_config(tiny_model: Path) -> Callable[[Path], Path]:
+    """Writes a config for the embedded engine, which trains a tiny model in ten steps, with five checkpoints."""
+    return lambda folder: _write_config(folder, TINY_CONFIG.format(model=tiny_model), ROWS * 4)
+
+
 @pytest.fixture
-def tiny_config(tmp_path: Path, tiny_model: Path) -> Path:
-    """A config for the embedded engine with a tiny model; trains ten steps, with a checkpoint after every second."""
-    return _write_config(tmp_path, TINY_CONFIG.format(model=tiny_model), ROWS * 4)
+def tiny_config(tmp_path: Path, write_tiny_config: Callable[[Path], Path]) -> Path:
+    """A config for the embedded engine, with its data file beside it."""
+    return write_tiny_config(tmp_path)
 
 
 def _write_config(folder: Path, config: str, rows: Sequence[Mapping[str, str]]) -> Path:
