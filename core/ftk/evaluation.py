@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from ftk import files
 from ftk.artifacts import Artifact, Model, StagedData
+from ftk.pipeline import SUMMARY_FILE, Outcome
 
 if TYPE_CHECKING:
     from ftk.manager import Manager
-    from ftk.pipeline import Outcome
     from ftk.run import Run
 
 SAMPLES_FILE = "samples.jsonl"
 """Beside the tokenised data: rows with `split`, `row`, `prompt`, `expected` and `input_ids` (of the prompt)."""
-
-SUMMARY_FILE = "summary.json"
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Score:
     tuned: int
 
 
-def evaluate(run: "Run", manager: "Manager", outcome: "Outcome") -> None:
+def evaluate(run: "Run", manager: "Manager", outcome: Outcome) -> None:
     """Ask both models and write `summary.json`; a summary of the same models and settings is kept as it is."""
     inputs = _inputs(run, outcome)
     path = run.folder / SUMMARY_FILE
@@ -65,7 +63,7 @@ def evaluate(run: "Run", manager: "Manager", outcome: "Outcome") -> None:
         run.events.emit("stage_finished", stage="evaluate", seconds=time.monotonic() - start)
 
 
-def _inputs(run: "Run", outcome: "Outcome") -> dict[str, Any]:
+def _inputs(run: "Run", outcome: Outcome) -> dict[str, Any]:
     parts = (outcome.data, outcome.model, outcome.trained, outcome.merged)
     return {"settings": run.config.ftk["evaluate"], "results": [part and part.to_json() for part in parts]}
 
@@ -88,7 +86,7 @@ def score(split: str, answers: Sequence[Answer]) -> Score:
     return Score(split, len(rows), base, tuned)
 
 
-def _answers(run: "Run", manager: "Manager", outcome: "Outcome") -> list[Answer]:
+def _answers(run: "Run", manager: "Manager", outcome: Outcome) -> list[Answer]:
     assert outcome.data is not None
     folder = Artifact("run", "evaluate")
     rows = _samples(run, outcome.data)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftk import files
 from ftk.artifacts import MergedModel, Model, PreparedModel, Result, StagedData, TrainedModel
-from ftk.errors import FtkError, UsageError
-from ftk.evaluation import SUMMARY_FILE
+from ftk.errors import Cancelled, FtkError, UsageError
 from ftk.manager import NO_PROVIDER
 from ftk.manifest import Manifest
 from ftk.stages import RUN_STAGES
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from ftk.run import Run
 
 STAGES_FOLDER = "stages"
+
+SUMMARY_FILE = "summary.json"
+"""Scores and answers; see `ftk.evaluation`."""
 
 _RESULTS: Mapping[str, type[Result]] = {
     "stage_data": StagedData,
@@ -171,7 +173,8 @@ class Pipeline:
         try:
             result = step(provider)
         except FtkError as error:
-            self.run.events.emit("stage_failed", stage=stage, message=error.message, remedy=error.remedy)
+            if not isinstance(error, Cancelled):
+                self.run.events.emit("stage_failed", stage=stage, message=error.message, remedy=error.remedy)
             raise
         seconds = time.monotonic() - start
         Manifest(stage, begun.inputs, result.to_json(), seconds).write(self._folder)

@@ -8,9 +8,8 @@ from ftk.backend import Backend
 from ftk.config import Config, load_resolved
 from ftk.create import RESOLVED_FILE
 from ftk.errors import UsageError
-from ftk.evaluation import SUMMARY_FILE
 from ftk.events import DRIVER_FILE, Event, EventReader, parse_events
-from ftk.pipeline import STAGES_FOLDER
+from ftk.pipeline import STAGES_FOLDER, SUMMARY_FILE
 from ftk.stages import RUN_STAGES
 
 State = Literal["created", "running", "orphaned", "finished", "failed", "cancelled", "died"]
