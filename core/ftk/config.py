@@ -89,8 +89,14 @@ class Config:
         return block
 
     def provider(self, stage: str) -> str:
-        """Who provides a stage in this run."""
-        return str(self.ftk["engine"] if stage == "train" else self.ftk["stages"][stage])
+        """Who provides a stage in this run.
+
+        :raises UsageError: where nobody does, which is an error only to whoever asks for it.
+        """
+        name = self.ftk["engine"] if stage == "train" else self.ftk["stages"].get(stage)
+        if name is None:
+            raise UsageError(f"no plugin of this run provides {stage}", "`ftk plugins` lists what is installed")
+        return str(name)
 
     @property
     def timeout(self) -> float | None:
@@ -230,6 +236,8 @@ def _choose(block: Mapping[str, Any], manager: Manager, place: Place) -> tuple[d
         try:
             chosen[stage] = manager.provider(stage, named)
         except FtkError as error:
+            if stage == "serve" and named.get(stage) is None:
+                continue  # no run needs it
             path = ("ftk", "engine") if stage == "train" else ("ftk", "stages", stage)
             problems.append(Problem(place(path), error.message, error.remedy))
     return chosen, problems

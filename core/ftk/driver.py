@@ -45,20 +45,25 @@ def main(arguments: Sequence[str]) -> int:
     kept = load_resolved(text)
     backend = manager.backend(kept.ftk["backend"], Home(folder.parent, cache))
     run = Run(folder, Cache(cache), kept, manager, backend)
+    began = False
     try:
         # A backend may start the driver with these held back, so that none comes before it can be answered.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         run.config = _with_overrides(text, kept, options.set, manager)
-        _drive(run, manager, options.first, options.until)
+        pipeline = Pipeline(run, manager, options.until)
+        pipeline.refuse_stale(before=options.first)
+        # Only now is anything changed: a refused call must leave the run as it was.
+        run.events.emit("run_started", id=run.id, stages=pipeline.plan(), backend=run.config.ftk["backend"])
+        began = True
+        _drive(run, manager, pipeline, options.first)
     except FtkError as error:
-        return _end(run, error)
+        return _end(run, error, began)
     except OSError as error:
         advice = find_advice(str(error), 1, ())
-        return _end(run, FtkError(str(error), advice.remedy.replace("RUN", run.id) if advice else None))
+        return _end(run, FtkError(str(error), advice.remedy.replace("RUN", run.id) if advice else None), began)
     except Exception as error:
-        _end(
-            run, FtkError(f"{type(error).__name__}: {error}", f"a bug of ftk or a plugin: `ftk logs {run.id}` has more")
-        )
+        remedy = f"a bug of ftk or a plugin: `ftk logs {run.id}` has more"
+        _end(run, FtkError(f"{type(error).__name__}: {error}", remedy), began)
         raise
     run.events.emit("run_finished", status="finished", code=0, message=None, remedy=None)
     return 0
@@ -84,23 +89,26 @@ def _with_overrides(text: str, kept: Config, sets: Sequence[str], manager: Manag
     return resolve(read_yaml(text, RESOLVED_FILE), [parse_set(item) for item in sets], manager)
 
 
-def _drive(run: Run, manager: Manager, first: str | None, until: str) -> None:
-    pipeline = Pipeline(run, manager, until)
-    run.events.emit("run_started", id=run.id, stages=pipeline.plan(), backend=run.config.ftk["backend"])
-    pipeline.refuse_stale(before=first)
-    # Only now is anything changed: a refused call must leave the run as it was.
+def _drive(run: Run, manager: Manager, pipeline: Pipeline, first: str | None) -> None:
     if first:
         pipeline.redo(first)
     files.write_text(run.folder / RESOLVED_FILE, run.config.dump())
     outcome = pipeline.go()
-    if until == RUN_STAGES[-1] and run.config.ftk["evaluate"]["rows"]:
+    if pipeline.until == RUN_STAGES[-1] and run.config.ftk["evaluate"]["rows"]:
         evaluate(run, manager, outcome)
 
 
-def _end(run: Run, error: FtkError) -> int:
+def _end(run: Run, error: FtkError, began: bool) -> int:
     status = "cancelled" if isinstance(error, Cancelled) else "failed"
     remedy = error.remedy or f"`ftk run --resume {run.id}` goes on where it stopped"
-    run.events.emit("run_finished", status=status, code=error.exit_code, message=error.message, remedy=remedy)
+    told = {"code": error.exit_code, "message": error.message, "remedy": remedy}
+    if not began and status == "failed":
+        run.events.emit("run_refused", **told)
+        return error.exit_code
+    if not began:
+        # Cancelled before it could begin: the run is cancelled all the same.
+        run.events.emit("run_started", id=run.id, stages=[], backend=run.config.ftk["backend"])
+    run.events.emit("run_finished", status=status, **told)
     return error.exit_code
 
 

@@ -18,8 +18,8 @@ State = Literal["created", "running", "orphaned", "finished", "failed", "cancell
 LATEST = "latest"
 """Names the newest run."""
 
-LAST = 4096
-"""Bytes at the end of the driver's events in which the last one stands."""
+LAST = 64_000
+"""Bytes at the end of the driver's events in which the last one that counts stands."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class RunRecord:
             with self.backend.open(self.id, DRIVER_FILE) as stream:
                 size = stream.seek(0, 2)
                 stream.seek(max(0, size - LAST))
-                events = list(parse_events(stream.read()))
+                events = [event for event in parse_events(stream.read()) if event.kind != "run_refused"]
         except FileNotFoundError:
             return None
         return events[-1] if events else None

@@ -2,11 +2,11 @@
 
 import json
 import os
-import signal
 import subprocess
 import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -142,18 +142,17 @@ class Ftk:
             if process.poll() is None:
                 process.kill()
         for worker in self.workers():
-            worker.send_signal(signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
 
     def workers(self) -> list[psutil.Process]:
         """All processes that work on any of these runs: drivers, commands, and whatever they have started."""
         found = []
         for process in psutil.process_iter():
-            try:
+            with suppress(psutil.Error):  # it is gone by now, or a zombie
                 if process.environ().get("FTK_RUN", "").startswith(f"{self.runs}/"):
                     found.append(process)
-            except psutil.Error:
-                continue
-        return [process for process in found if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+        return found
 
 
 def _has(event: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:

@@ -86,6 +86,7 @@ def _assert_can_be_finished(ftk, config: Path, whole: dict[str, Any]) -> None:
     content = _content(ftk.run_folder())
     assert sorted(content) == sorted(whole)
     assert [name for name in whole if content[name] != whole[name]] == []
+    assert [*ftk.run_folder().rglob("*.partial"), *ftk.cache.rglob("*.partial")] == []
     ftk.assert_nobody_works()
 
 

@@ -163,6 +163,32 @@ def test_a_killed_driver_leaves_an_orphan_that_resume_stops_in_order(ftk, toy_co
     process.communicate(timeout=60)
 
 
+def test_a_killed_trainer_is_told_and_resume_goes_on_from_its_checkpoint(ftk, toy_config: Path, whole_result) -> None:
+    process = _start_and_wait_for_checkpoint(ftk, toy_config)
+    (trainer,) = [worker for worker in ftk.workers() if "ftk_toy" in worker.cmdline()]
+    trainer.kill()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "was ended by signal 9: it was killed from outside" in errors
+    assert _state(ftk) == "failed"
+    last = _checkpoints(ftk)[-1]
+    assert ftk("run", "--resume", _run_name(ftk), *AT_FULL_SPEED).returncode == 0
+    _assert_went_on_from(ftk, last)
+    assert _result(ftk) == whole_result
+
+
+def test_a_training_that_takes_too_long_is_stopped_in_order(ftk, toy_config: Path, whole_result) -> None:
+    done = ftk("run", toy_config, *LONG, *SLOWLY, "--set", "ftk.resources.timeout=1")
+    assert done.returncode == 1
+    assert "longer than the 1 seconds of ftk.resources.timeout" in done.stderr
+    ftk.assert_nobody_works()
+    last = _checkpoints(ftk)[-1]
+    done = ftk("run", "--resume", _run_name(ftk), *AT_FULL_SPEED, "--set", "ftk.resources.timeout=1m")
+    assert done.returncode == 0, done.stderr
+    _assert_went_on_from(ftk, last)
+    assert _result(ftk) == whole_result
+
+
 def test_of_two_resumes_at_once_one_works_and_one_is_refused(ftk, toy_config: Path) -> None:
     ftk("run", toy_config, *LONG, *SLOWLY, "--until", "prepare_model")
     both = [ftk.start("run", "--resume", _run_name(ftk)) for _ in range(2)]
@@ -185,6 +211,8 @@ def test_a_changed_key_is_refused_by_name_and_changes_nothing(ftk, toy_config: P
     assert "train was done with other inputs: config max_steps: 6 then, 9 now" in done.stderr
     assert "--from train" in done.stderr
     assert (ftk.run_folder() / "resolved.yml").read_bytes() == resolved
+    assert _state(ftk) == "finished"
+    assert ftk("attach").returncode == 0
     assert _result(ftk) == result
 
 

@@ -9,7 +9,7 @@ import click
 
 from ftk.cli.view import View, make_view
 from ftk.errors import FtkError
-from ftk.events import Event, EventReader
+from ftk.events import BEGINNINGS, ENDINGS, Event, EventReader
 from ftk.record import RunRecord
 
 POLL = 0.2
@@ -22,7 +22,7 @@ LOOKS_PER_CHECK = 10
 def follow_own(record: RunRecord, before: int) -> int:
     """Watch a run that this command started: Ctrl-C stops it after a checkpoint, a second one at once.
 
-    :param before: how many times the run had been started before.
+    :param before: how many drivers the run had before.
     """
     presses = 0
 
@@ -37,12 +37,13 @@ def follow_own(record: RunRecord, before: int) -> int:
 
 def follow_other(record: RunRecord) -> int:
     """Watch a run that somebody else started, from its last start on: Ctrl-C lets go of it."""
-    starts = sum(event.kind == "run_started" for event in record.events())
+    drivers = [event.kind for event in record.events() if event.kind in BEGINNINGS]
+    before = max((number for number, kind in enumerate(drivers) if kind == "run_started"), default=0)
 
     def interrupted() -> None:
         raise click.Abort
 
-    return _follow(record, max(starts - 1, 0), interrupted)
+    return _follow(record, before, interrupted)
 
 
 def _follow(record: RunRecord, before: int, interrupted: Callable[[], None]) -> int:
@@ -51,7 +52,7 @@ def _follow(record: RunRecord, before: int, interrupted: Callable[[], None]) -> 
     :returns: the exit code with which it finished.
     :raises FtkError: when it failed, was cancelled or died.
     """
-    with make_view() as view, _counted_presses() as presses:
+    with _counted_presses() as presses, make_view() as view:
         watch = _Watch(record, before, view)
         while not watch.look():
             if presses:
@@ -84,7 +85,7 @@ class _Watch:
         self.before = before
         self.view = view
         self.reader = EventReader(record.backend, record.id)
-        self.starts = 0
+        self.drivers = 0
         self.looks = 0
 
     def look(self) -> bool:
@@ -93,10 +94,10 @@ class _Watch:
         # Asked before the events are read: whoever is gone by then has written all of them.
         gone = self.looks % LOOKS_PER_CHECK == 0 and self.record.backend.activity(self.record.id) == "idle"
         for event in self.reader.new():
-            self.starts += event.kind == "run_started"
-            if self.starts > self.before:
+            self.drivers += event.kind in BEGINNINGS
+            if self.drivers > self.before:
                 self.view.show(event)
-                if event.kind == "run_finished":
+                if event.kind in ENDINGS:
                     return _ended(event)
         if gone:
             raise FtkError(

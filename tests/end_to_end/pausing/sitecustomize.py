@@ -1,4 +1,4 @@
-"""Keeps a process waiting just before it writes one file; Python imports this file by its name, before anything else."""
+"""Keeps a process waiting just before it writes one file; Python imports this file by its name, first of all."""
 
 import os
 import time

@@ -68,7 +68,8 @@ def test_bad_data_are_one_line_and_leave_no_run(
     (tmp_path / "c.yml").write_text(f"base_model: org/name\ndatasets:\n- path: rows.jsonl\n  type: {kind}\n")
     (tmp_path / "rows.jsonl").write_bytes(content.encode("latin-1"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("FTK_RUNS_DIR", raising=False)
+    for name in ("FTK_RUNS_DIR", "FTK_BACKEND", "FTK_ENGINE", "FTK_DISABLE_PLUGINS"):
+        monkeypatch.delenv(name, raising=False)
     entries = [Entry("formats", ftk_formats.plugin), Entry("stub", Engine())]
     monkeypatch.setattr(manager, "_entry_points", lambda: entries)
     monkeypatch.setattr("sys.argv", ["ftk", "run", "c.yml", *dry])

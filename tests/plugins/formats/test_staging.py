@@ -152,6 +152,8 @@ def test_a_large_file_is_written_in_groups_without_losing_rows(make_run: MakeRun
     run = make_run([row(number % 40) for number in range(2500)])
     assert staging.stage_data(run).train_rows == 2500
     assert trained(run) == [number % 40 for number in range(2500)]
+    written = pq.ParquetFile(run.folder / "last_run_prepared" / "train.parquet").metadata
+    assert [written.row_group(number).num_rows for number in range(written.num_row_groups)] == [1000, 1000, 500]
 
 
 def test_the_same_rows_give_the_same_bytes(make_run: MakeRun, cache: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_changed_or_renamed_file_is_another_model(start: Start, model: Path) -
     (model / "config.json").unlink()
     (model / "config.json").write_text("changed")
     digests.append(fetched(start(str(model)))[0].digest)
-    (model / "config.json").rename(model / "other.json")
+    (model / "config.json").rename(model / "config-2.json")
     digests.append(fetched(start(str(model)))[0].digest)
     assert len(set(digests)) == 3
 
