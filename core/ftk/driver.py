@@ -15,8 +15,9 @@ from ftk.advice import find_advice
 from ftk.cache import Cache
 from ftk.config import Config, load_resolved, parse_set, resolve
 from ftk.create import RESOLVED_FILE
-from ftk.errors import Cancelled, FtkError
+from ftk.errors import Cancelled, FtkError, UsageError
 from ftk.evaluation import evaluate
+from ftk.events import BEGINNING
 from ftk.home import Home
 from ftk.manager import Manager
 from ftk.marked_yaml import read_yaml
@@ -38,32 +39,21 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in STOP_SIGNALS:
         signal.signal(number, _stop)
-    folder: Path = options.folder
-    cache: Path = options.cache
     manager = Manager.load()
-    text = (folder / RESOLVED_FILE).read_text(encoding="utf-8")
-    kept = load_resolved(text)
-    backend = manager.backend(kept.ftk["backend"], Home(folder.parent, cache))
-    run = Run(folder, Cache(cache), kept, manager, backend)
-    began = False
+    run = _open(options.folder, options.cache, manager)
+    run.events.emit(BEGINNING)
     try:
         # A backend may start the driver with these held back, so that none comes before it can be answered.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-        run.config = _with_overrides(text, kept, options.set, manager)
-        pipeline = Pipeline(run, manager, options.until)
-        pipeline.refuse_stale(before=options.first)
-        # Only now is anything changed: a refused call must leave the run as it was.
-        run.events.emit("run_started", id=run.id, stages=pipeline.plan(), backend=run.config.ftk["backend"])
-        began = True
-        _drive(run, manager, pipeline, options.first)
+        _drive(run, manager, options)
     except FtkError as error:
-        return _end(run, error, began)
+        return _end(run, error)
     except OSError as error:
         advice = find_advice(str(error), 1, ())
-        return _end(run, FtkError(str(error), advice.remedy.replace("RUN", run.id) if advice else None), began)
+        return _end(run, FtkError(str(error), advice.remedy.replace("RUN", run.id) if advice else None))
     except Exception as error:
         remedy = f"a bug of ftk or a plugin: `ftk logs {run.id}` has more"
-        _end(run, FtkError(f"{type(error).__name__}: {error}", remedy), began)
+        _end(run, FtkError(f"{type(error).__name__}: {error}", remedy))
         raise
     run.events.emit("run_finished", status="finished", code=0, message=None, remedy=None)
     return 0
@@ -83,32 +73,50 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise Cancelled(now=number == signal.SIGINT)
 
 
-def _with_overrides(text: str, kept: Config, sets: Sequence[str], manager: Manager) -> Config:
-    if not sets:
-        return kept
-    return resolve(read_yaml(text, RESOLVED_FILE), [parse_set(item) for item in sets], manager)
+def _open(folder: Path, cache: Path, manager: Manager) -> Run:
+    config = load_resolved((folder / RESOLVED_FILE).read_text(encoding="utf-8"))
+    backend = manager.backend(config.ftk["backend"], Home(folder.parent, cache))
+    return Run(folder, Cache(cache), config, manager, backend)
 
 
-def _drive(run: Run, manager: Manager, pipeline: Pipeline, first: str | None) -> None:
-    if first:
-        pipeline.redo(first)
+def _drive(run: Run, manager: Manager, options: argparse.Namespace) -> None:
+    try:
+        run.config = _with_overrides(run.config, options.set, manager)
+        pipeline = Pipeline(run, manager, options.until)
+        pipeline.refuse_stale(before=options.first)
+    except UsageError as error:
+        raise _Refused(error) from None
+    # Only now is anything changed: a refused call leaves the run as it was.
+    run.events.emit("run_started", id=run.id, stages=pipeline.plan(), backend=run.config.ftk["backend"])
+    if options.first:
+        pipeline.redo(options.first)
     files.write_text(run.folder / RESOLVED_FILE, run.config.dump())
     outcome = pipeline.go()
-    if pipeline.until == RUN_STAGES[-1] and run.config.ftk["evaluate"]["rows"]:
+    if options.until == RUN_STAGES[-1] and run.config.ftk["evaluate"]["rows"]:
         evaluate(run, manager, outcome)
 
 
-def _end(run: Run, error: FtkError, began: bool) -> int:
-    status = "cancelled" if isinstance(error, Cancelled) else "failed"
+def _with_overrides(config: Config, sets: Sequence[str], manager: Manager) -> Config:
+    if not sets:
+        return config
+    return resolve(read_yaml(config.dump(), RESOLVED_FILE), [parse_set(item) for item in sets], manager)
+
+
+class _Refused(UsageError):
+    """The driver was called with what does not fit the run, and has changed nothing."""
+
+    def __init__(self, error: UsageError) -> None:
+        super().__init__(error.message, error.remedy)
+
+
+def _end(run: Run, error: FtkError) -> int:
     remedy = error.remedy or f"`ftk run --resume {run.id}` goes on where it stopped"
     told = {"code": error.exit_code, "message": error.message, "remedy": remedy}
-    if not began and status == "failed":
+    if isinstance(error, _Refused):
         run.events.emit("run_refused", **told)
-        return error.exit_code
-    if not began:
-        # Cancelled before it could begin: the run is cancelled all the same.
-        run.events.emit("run_started", id=run.id, stages=[], backend=run.config.ftk["backend"])
-    run.events.emit("run_finished", status=status, **told)
+    else:
+        status = "cancelled" if isinstance(error, Cancelled) else "failed"
+        run.events.emit("run_finished", status=status, **told)
     return error.exit_code
 
 

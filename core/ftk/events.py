@@ -10,11 +10,11 @@ from ftk.backend import Backend
 FOLDER = "events"
 DRIVER_FILE = f"{FOLDER}/driver.jsonl"
 
-BEGINNINGS = ("run_started", "run_refused")
-"""The first event of each driver of a run; a refused one has changed nothing and says no more."""
+BEGINNING = "driver_started"
+"""The first event of each driver of a run."""
 
 ENDINGS = ("run_finished", "run_refused")
-"""The last event of a driver that was not killed."""
+"""The last event of a driver that was not killed; a refused one has changed nothing."""
 
 
 @dataclass(frozen=True)

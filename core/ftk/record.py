@@ -8,7 +8,7 @@ from ftk.backend import Backend
 from ftk.config import Config, load_resolved
 from ftk.create import RESOLVED_FILE
 from ftk.errors import UsageError
-from ftk.events import DRIVER_FILE, Event, EventReader, parse_events
+from ftk.events import BEGINNING, DRIVER_FILE, Event, EventReader, parse_events
 from ftk.pipeline import STAGES_FOLDER, SUMMARY_FILE
 from ftk.stages import RUN_STAGES
 
@@ -51,7 +51,9 @@ class RunRecord:
             with self.backend.open(self.id, DRIVER_FILE) as stream:
                 size = stream.seek(0, 2)
                 stream.seek(max(0, size - LAST))
-                events = [event for event in parse_events(stream.read()) if event.kind != "run_refused"]
+                events = [
+                    event for event in parse_events(stream.read()) if event.kind not in (BEGINNING, "run_refused")
+                ]
         except FileNotFoundError:
             return None
         return events[-1] if events else None

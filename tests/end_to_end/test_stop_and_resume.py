@@ -109,7 +109,7 @@ def test_cancel_leaves_a_checkpoint_and_nobody_at_work(ftk, toy_config: Path) ->
     assert done.returncode == 0
     ftk.assert_nobody_works()
     assert f"ftk run --resume {_run_name(ftk)}" in done.stdout
-    assert ftk.events("metrics")[-1]["step"] == _checkpoints(ftk)[-1]
+    assert ftk.events("metrics")[-1]["step"] == _checkpoints(ftk)[-1] < 20
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert "nothing works on" in ftk("cancel", _run_name(ftk)).stdout

@@ -9,7 +9,7 @@ import click
 
 from ftk.cli.view import View, make_view
 from ftk.errors import FtkError
-from ftk.events import BEGINNINGS, ENDINGS, Event, EventReader
+from ftk.events import BEGINNING, ENDINGS, Event, EventReader
 from ftk.record import RunRecord
 
 POLL = 0.2
@@ -37,8 +37,10 @@ def follow_own(record: RunRecord, before: int) -> int:
 
 def follow_other(record: RunRecord) -> int:
     """Watch a run that somebody else started, from its last start on: Ctrl-C lets go of it."""
-    drivers = [event.kind for event in record.events() if event.kind in BEGINNINGS]
-    before = max((number for number, kind in enumerate(drivers) if kind == "run_started"), default=0)
+    drivers, before = 0, 0
+    for event in record.events():
+        drivers += event.kind == BEGINNING
+        before = drivers - 1 if event.kind == "run_started" else before
 
     def interrupted() -> None:
         raise click.Abort
@@ -94,7 +96,7 @@ class _Watch:
         # Asked before the events are read: whoever is gone by then has written all of them.
         gone = self.looks % LOOKS_PER_CHECK == 0 and self.record.backend.activity(self.record.id) == "idle"
         for event in self.reader.new():
-            self.drivers += event.kind in BEGINNINGS
+            self.drivers += event.kind == BEGINNING
             if self.drivers > self.before:
                 self.view.show(event)
                 if event.kind in ENDINGS:

@@ -114,9 +114,9 @@ def _existing(name: str, changed: list[str], runs_dir: Path | None, backend: str
 def _start(record: "RunRecord", arguments: list[str], detach: bool, as_json: bool) -> int:
     from ftk.cli.follow import follow_own
     from ftk.cli.summary import print_summary
-    from ftk.events import BEGINNINGS
+    from ftk.events import BEGINNING
 
-    before = sum(event.kind in BEGINNINGS for event in record.events())
+    before = sum(event.kind == BEGINNING for event in record.events())
     record.backend.submit(record.id, arguments)
     if not detach:
         code = follow_own(record, before)
