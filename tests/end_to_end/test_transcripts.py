@@ -126,3 +126,9 @@ ftk, version ...
 @pytest.mark.parametrize("name", TRANSCRIPTS)
 def test_a_transcript(name: str, ftk, toy_config: Path, play) -> None:
     play(TRANSCRIPTS[name].lstrip("\n"), toy_config.parent, ftk.variables, 60)
+
+
+def test_a_dry_run_knows_a_backend_that_is_not_there(ftk, toy_config: Path) -> None:
+    done = ftk("run", toy_config, "--dry-run", "--backend", "moon")
+    assert done.returncode == 2
+    assert "no plugin brings the backend 'moon'" in done.stderr

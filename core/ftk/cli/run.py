@@ -9,8 +9,8 @@ import click
 from ftk.cli.options import json_option, place_options
 
 if TYPE_CHECKING:
+    from ftk.backend import Backend
     from ftk.config import Config, Override
-    from ftk.manager import Manager
     from ftk.record import RunRecord
 
 STAGES = click.Choice(["stage_data", "prepare_model", "train", "merge"])
@@ -59,11 +59,11 @@ def command(
     if config is None:
         record = _existing(str(resume), changed, runs_dir, backend)
         return _start(record, [*arguments, *(part for item in changed for part in ("--set", item))], detach, as_json)
-    resolved, manager = _prepare(config, data, changed, backend)
+    resolved, place = _prepare(config, data, changed, runs_dir, backend)
     if dry_run:
         _print_plan(resolved, until, as_json)
         return None
-    return _start(_create(config, resolved, manager, runs_dir), arguments, detach, as_json)
+    return _start(_create(config, resolved, place), arguments, detach, as_json)
 
 
 def _flags(no_merge: bool, engine: str | None) -> list[str]:
@@ -78,22 +78,25 @@ def _overrides(changed: list[str], backend: str | None) -> "list[Override]":
     return [*environment_overrides(), *(parse_set(item) for item in (*changed, *flags))]
 
 
-def _prepare(path: Path, data: Path | None, changed: list[str], backend: str | None) -> "tuple[Config, Manager]":
-    from ftk.create import prepare_config
+def _prepare(
+    path: Path, data: Path | None, changed: list[str], runs_dir: Path | None, backend: str | None
+) -> "tuple[Config, Backend]":
+    from ftk.create import prepare_config, refuse_backend
+    from ftk.home import Home
     from ftk.manager import Manager
 
     manager = Manager.load()
-    return prepare_config(path, data, _overrides(changed, backend), manager), manager
+    config = prepare_config(path, data, _overrides(changed, backend), manager)
+    place = manager.backend(config.ftk["backend"], Home.find(runs_dir))
+    refuse_backend(config, place, manager)
+    return config, place
 
 
-def _create(path: Path, config: "Config", manager: "Manager", runs_dir: Path | None) -> "RunRecord":
-    from ftk.create import create_run, refuse_backend
-    from ftk.home import Home
+def _create(path: Path, config: "Config", place: "Backend") -> "RunRecord":
+    from ftk.create import create_run
     from ftk.record import RunRecord
 
-    backend = manager.backend(config.ftk["backend"], Home.find(runs_dir))
-    refuse_backend(config, backend, manager)
-    return RunRecord(backend, create_run(config, path, backend))
+    return RunRecord(place, create_run(config, path, place))
 
 
 def _existing(name: str, changed: list[str], runs_dir: Path | None, backend: str | None) -> "RunRecord":
