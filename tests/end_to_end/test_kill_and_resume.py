@@ -63,13 +63,20 @@ def _models(ftk) -> dict[str, bytes]:
 
 
 def _kill(ftk, who: str) -> None:
-    drivers = [process for process in ftk.workers() if "ftk.driver" in process.cmdline()]
-    commands = [process for process in ftk.workers() if process not in drivers]
-    wanted = {"driver": drivers, "command": commands, "both": [*drivers, *commands]}[who]
-    assert wanted
+    # A command that has been reported may not be there yet, and a process shows its environment only after its start.
+    wanted = ftk.wait_for(lambda: _at_work(ftk, who))
     for process in wanted:
         process.kill()
     psutil.wait_procs(wanted, timeout=10)
+
+
+def _at_work(ftk, who: str) -> list[psutil.Process]:
+    """Those who are to be killed; nobody, as long as one of them is missing."""
+    workers = ftk.workers()
+    drivers = [process for process in workers if "ftk.driver" in process.cmdline()]
+    commands = [process for process in workers if process not in drivers]
+    wanted = {"driver": [drivers], "command": [commands], "both": [drivers, commands]}[who]
+    return [process for group in wanted for process in group] if all(wanted) else []
 
 
 def _finished_stages(ftk) -> set[str]:
