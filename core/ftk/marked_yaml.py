@@ -11,6 +11,9 @@ from ftk.errors import Problem, ProblemsFound
 KeyPath = tuple[str | int, ...]
 """The keys and list positions that lead to a value, from the top of the file."""
 
+MERGE = "tag:yaml.org,2002:merge"
+"""The tag of the key `<<`."""
+
 MOST_NODES = 100_000
 """More values than any config has; a file of nested aliases would otherwise grow without end."""
 
@@ -100,7 +103,6 @@ class _Reader:
         self.result = result
         self.problems: list[Problem] = []
         self.count = 0
-        self.flat: set[int] = set()
 
     def value(self, node: yaml.Node, path: KeyPath) -> Any:
         self.count += 1
@@ -117,16 +119,26 @@ class _Reader:
             raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
 
     def mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
-        # Once only: flattened, a node that an alias brings here again would seem to hold merged keys twice.
-        if id(node) not in self.flat:
-            self.flat.add(id(node))
-            self.tell_duplicates(node)
-            self.loader.flatten_mapping(node)
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
+        self.tell_duplicates(node)
+        merged: dict[str, Any] = {}
+        own: dict[str, Any] = {}
+        # Merged keys first, so that the lines of own keys, which win, are the ones that stay.
+        for key_node, value_node in sorted(node.value, key=lambda pair: pair[0].tag != MERGE):
+            if key_node.tag == MERGE:
+                merged = {**self.merged(value_node, path), **merged}
+                continue
             key = self.key(key_node)
             self.result.lines[(*path, key)] = key_node.start_mark.line + 1
-            result[key] = self.value(value_node, (*path, key))
+            own[key] = self.value(value_node, (*path, key))
+        return {**merged, **own}
+
+    def merged(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
+        """The keys that `<<` brings; of several mappings, the earlier one wins."""
+        result: dict[str, Any] = {}
+        for item in reversed(node.value) if isinstance(node, yaml.SequenceNode) else (node,):
+            if not isinstance(item, yaml.MappingNode):
+                raise yaml.constructor.ConstructorError(None, None, "`<<` takes mappings only", item.start_mark)
+            result |= self.value(item, path)
         return result
 
     def tell_duplicates(self, node: yaml.MappingNode) -> None:
@@ -135,7 +147,9 @@ class _Reader:
             key, line = self.key(key_node), key_node.start_mark.line + 1
             if key in seen and key != "<<":
                 place = f"{self.result.name}:{line}"
-                self.problems.append(Problem(place, f"`{key}` stands here and in line {seen[key]}", "keep one"))
+                problem = Problem(place, f"`{key}` stands here and in line {seen[key]}", "keep one")
+                # An alias brings the same mapping here again.
+                self.problems += [] if problem in self.problems else [problem]
             seen.setdefault(key, line)
 
     def key(self, node: yaml.Node) -> str:

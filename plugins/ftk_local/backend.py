@@ -30,9 +30,12 @@ class LocalBackend:
         self.home = home
 
     def create(self, run_id: str, draft: Path) -> None:
-        """Move the draft to its place among the runs."""
-        with files.new_folder(self._folder(run_id)) as partial:
-            shutil.copytree(draft, partial, dirs_exist_ok=True)
+        """Copy the draft to its place among the runs, and sweep away what a killed attempt left there."""
+        with files.locked(self.home.runs / ".lock"):
+            for leftover in self.home.runs.glob(f"*{files.PARTIAL}"):
+                files.remove(leftover)
+            with files.new_folder(self._folder(run_id)) as partial:
+                shutil.copytree(draft, partial, dirs_exist_ok=True)
 
     def runs(self) -> list[str]:
         """The names of all run folders, oldest first."""

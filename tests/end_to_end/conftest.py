@@ -96,6 +96,7 @@ class Ftk:
             stderr=subprocess.PIPE,
             text=True,
             process_group=0,
+            preexec_fn=_as_at_a_terminal,
         )
         self.started.append(process)
         return process
@@ -107,7 +108,7 @@ class Ftk:
 
     def run_folder(self) -> Path:
         """The folder of the newest run."""
-        return max(item for item in self.runs.iterdir() if item.suffix != ".partial")
+        return max(item for item in self.runs.iterdir() if item.is_dir() and item.suffix != ".partial")
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """What the newest run has reported so far, ordered by time; of one kind, if it is named."""
@@ -117,7 +118,7 @@ class Ftk:
 
     def has_run(self) -> bool:
         """Whether there is a run."""
-        return self.runs.is_dir() and any(item.suffix != ".partial" for item in self.runs.iterdir())
+        return self.runs.is_dir() and any(item.is_dir() and item.suffix != ".partial" for item in self.runs.iterdir())
 
     def wait_for(self, condition: Callable[[], Any]) -> Any:
         """What `condition` gives as soon as that is true."""
@@ -153,6 +154,12 @@ class Ftk:
                 if process.environ().get("FTK_RUN", "").startswith(f"{self.runs}/"):
                     found.append(process)
         return found
+
+
+def _as_at_a_terminal() -> None:
+    """Take signals as a shell's command does, also where the tests themselves were started in the background."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _has(event: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:

@@ -233,6 +233,13 @@ def test_from_merge_keeps_the_training(ftk, toy_config: Path) -> None:
     assert _result(ftk) == result
 
 
+def test_what_a_killed_start_left_is_swept_away_by_the_next(ftk, toy_config: Path) -> None:
+    leftover = ftk.runs / "ftk-2026-01-01-00-00-00-0000.partial"
+    leftover.mkdir(parents=True)
+    assert ftk("run", toy_config, "--until", "stage_data").returncode == 0
+    assert not leftover.exists()
+
+
 def test_a_finished_run_has_nothing_to_go_on_with(ftk, toy_config: Path) -> None:
     ftk("run", toy_config)
     assert ftk("run", "--resume", _run_name(ftk)).returncode == 0
