@@ -2,6 +2,9 @@
 
 A plugin implements those it needs. The first group has one provider a run, chosen by name; the others are asked of
 every plugin. Mark an implementation of the first group with `ftk.plugin.stage`, all others with `ftk.plugin.hookimpl`.
+
+The manager calls one plugin at a time and joins their answers itself, so that a failure has a name; that is why each
+spec says `firstresult`.
 """
 
 # mypy: disable-error-code="empty-body"
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from ftk.errors import Problem
     from ftk.home import Home
     from ftk.run import FetchedModel, Run
+
+VERSION = 1
+"""Raised when a hook changes in a way that its implementations must follow; plugins may state it as `FTK_HOOKS`."""
 
 hookspec = pluggy.HookspecMarker("ftk")
 
@@ -112,7 +118,7 @@ def fetch_model(run: "Run", ref: str, tokenizer_only: bool) -> "FetchedModel | N
     """
 
 
-@hookspec
+@hookspec(firstresult=True)
 def dataset_formats() -> "Sequence[DatasetFormat]":
     """The dataset formats of this plugin. Called when a config is checked and when data are staged.
 
@@ -129,7 +135,7 @@ def environment(name: str) -> "Environment | None":
     """
 
 
-@hookspec
+@hookspec(firstresult=True)
 def config_block() -> "dict[str, Schema]":
     """Blocks of this plugin's own under the config's `ftk:` key. Called when a config is read.
 
@@ -137,7 +143,7 @@ def config_block() -> "dict[str, Schema]":
     """
 
 
-@hookspec
+@hookspec(firstresult=True)
 def check(config: "Config", formats: "Mapping[str, DatasetFormat]") -> "Sequence[Problem]":
     """Tell what is wrong with a config, beyond its schema. Called before a run is made; nothing may be changed.
 
@@ -157,7 +163,7 @@ def backend(name: str, home: "Home") -> "Backend | None":
     """
 
 
-@hookspec
+@hookspec(firstresult=True)
 def advice() -> "Sequence[Advice]":
     """Known failures and their remedies. Called when a command failed.
 

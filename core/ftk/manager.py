@@ -1,12 +1,10 @@
-"""Find plugins, choose who provides a stage, and call hooks: one typed method each, the only user of pluggy."""
+"""Choose who provides a stage, and call hooks: one typed method each, the only user of pluggy."""
 
-import inspect
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pluggy
@@ -14,7 +12,9 @@ import pluggy
 from ftk import hookspecs
 from ftk.artifacts import Artifact, Completions, MergedModel, Model, PreparedModel, StagedData, TrainedModel
 from ftk.command import Endpoint, Environment
-from ftk.errors import PluginError, UsageError
+from ftk.errors import FtkError, PluginError, UsageError
+from ftk.loading import PluginFile, disabled_plugins, find_entries, reason, refuse_misfit
+from ftk.overdue import told_when_overdue
 from ftk.schema import Schema
 from ftk.stages import StageDeclaration
 
@@ -27,75 +27,64 @@ if TYPE_CHECKING:
     from ftk.home import Home
     from ftk.run import FetchedModel, Run
 
-GROUP = "ftk"
-"""The entry-point group in which plugins are found."""
-
-DISABLE_VARIABLE = "FTK_DISABLE_PLUGINS"
-"""Names of plugins that must not even be imported, separated by commas."""
-
 NO_PROVIDER = "none"
 """As the provider of a stage: leave the stage out."""
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class FoundPlugin:
-    """An installed plugin, known from its package's metadata alone.
-
-    :param name: of its entry point.
-    :param package: the distribution that brings it.
-    :param version: of that distribution.
-    :param module: what would be imported.
-    """
-
-    name: str
-    package: str
-    version: str
-    module: str
-
-
-def _entry_points() -> list[EntryPoint]:
-    return sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
-
-
-def find_plugins() -> list[FoundPlugin]:
-    """All installed plugins by name, none of them imported."""
-    return [
-        FoundPlugin(
-            entry.name, entry.dist.name if entry.dist else "?", entry.dist.version if entry.dist else "?", entry.value
-        )
-        for entry in _entry_points()
-    ]
+def _tell(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr)
 
 
 class Manager:
     """The plugins of one process.
 
-    Use `Manager.load()`. A plugin that cannot be loaded is kept in `broken` by name with the reason: it is told when it
-    is chosen, and harms nothing else.
+    Use `Manager.load()`. A plugin that cannot be loaded, or whose hook fails where every plugin is asked, is kept in
+    `broken` by name with the reason: it is told when it is chosen, and harms nothing else. `outdated` holds what
+    plugins use that will be gone from the hooks one day.
     """
 
     def __init__(self) -> None:
         self._plugins = pluggy.PluginManager("ftk")
         self._plugins.add_hookspecs(hookspecs)
         self.broken: dict[str, str] = {}
+        self.outdated: list[str] = []
+        self.tell = _tell
 
     @classmethod
-    def load(cls) -> "Manager":
-        """Import every installed plugin but the disabled ones."""
+    def load(cls, disabled: Iterable[str] = (), files: Iterable[PluginFile] = ()) -> "Manager":
+        """Import every installed plugin but the disabled ones.
+
+        :param disabled: names to leave out, beside those that the environment names.
+        :param files: plugins in single files, which are not asked for by their name but by where they lie.
+        :raises PluginError: when one of these files is no plugin.
+        """
         manager = cls()
-        disabled = {name.strip() for name in os.environ.get(DISABLE_VARIABLE, "").split(",")}
-        for entry in _entry_points():
-            if entry.name not in disabled:
+        left_out = disabled_plugins(disabled)
+        for entry in find_entries():
+            if entry.name not in left_out:
                 manager._load_one(entry)
+        for file in files:
+            manager.add_file(file)
         return manager
 
     def _load_one(self, entry: EntryPoint) -> None:
         try:
             self.register(entry.load(), entry.name)
         except Exception as error:  # whatever a stranger's module raises must not end ftk
-            self.broken[entry.name] = _reason(error)
+            self.broken[entry.name] = reason(error)
+
+    def add_file(self, file: PluginFile) -> None:
+        """Add a plugin that is one file.
+
+        :raises PluginError: when it is no plugin.
+        """
+        try:
+            module = file.load()
+        except Exception as error:  # whatever a stranger's module raises is told by the file's name
+            raise PluginError(f"the plugin {file.path} cannot be loaded: {reason(error)}", "mend the file") from error
+        self.register(module, file.name)
 
     def register(self, plugin: object, name: str) -> None:
         """Add a plugin.
@@ -104,21 +93,17 @@ class Manager:
         """
         if self._plugins.has_plugin(name):
             raise PluginError(f"plugin {name!r} is there twice", "uninstall one, or rename its entry point")
-        for hook, function in _marked(plugin).items():
-            if not hasattr(hookspecs, hook) or not hasattr(self._plugins.hook, hook):
-                raise PluginError(f"plugin {name!r} implements {hook!r}, which is no hook of ftk", _nearest(hook))
-            known = _arguments(getattr(hookspecs, hook))
-            strange = [argument for argument in _arguments(function) if argument not in known]
-            if strange:
-                message = f"plugin {name!r}: its {hook} wants {', '.join(strange)}, which that hook is not given"
-                raise PluginError(message, f"the hook is {hook}({', '.join(known)})")
+        refuse_misfit(plugin, name)
         try:
-            self._plugins.register(plugin, name)
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always", DeprecationWarning)
+                self._plugins.register(plugin, name)
         except pluggy.PluginValidationError as error:
             # Older versions of pluggy keep what they refuse.
             if self._plugins.has_plugin(name):
                 self._plugins.unregister(name=name)
             raise PluginError(f"plugin {name!r}: {' '.join(str(error).split())}", "mend the plugin") from None
+        self.outdated += [f"plugin {name!r}: {warning.message}" for warning in told]
 
     def names(self) -> list[str]:
         """The names of the plugins that work."""
@@ -154,10 +139,10 @@ class Manager:
         raise UsageError(f"no plugin provides {stage}{self._why_broken()}", "`ftk plugins` lists what is installed")
 
     def _named_provider(self, stage: str, named: str, providers: Iterable[str]) -> str:
-        if named in providers:
-            return named
         if named in self.broken:
             raise PluginError(f"plugin {named!r} is broken: {self.broken[named]}", "mend it, or choose another")
+        if named in providers:
+            return named
         near = get_close_matches(named, list(providers), n=1)
         remedy = f"did you mean {near[0]!r}?" if near else f"those that do: {', '.join(providers) or 'none'}"
         raise UsageError(f"no plugin {named!r} provides {stage}", remedy)
@@ -181,123 +166,165 @@ class Manager:
         found = self._declarations(stage)
         return found[self._named_provider(stage, provider, found)]
 
-    def _call_of(self, hook: str, provider: str, result_type: type[T], **arguments: Any) -> T:
+    def _call(self, hook: str, plugin: str, arguments: Mapping[str, Any]) -> Any:
         """Call one plugin's implementation; wrappers of all the others stay around it."""
         caller = getattr(self._plugins.hook, hook)
         others = [
             implementation.plugin
             for implementation in caller.get_hookimpls()
-            if implementation.plugin_name != provider and not (implementation.wrapper or implementation.hookwrapper)
+            if implementation.plugin_name != plugin and not (implementation.wrapper or implementation.hookwrapper)
         ]
-        result = self._plugins.subset_hook_caller(hook, others)(**arguments)
-        if not isinstance(result, result_type):
-            raise PluginError(
-                f"plugin {provider!r}: {hook} returned {type(result).__name__}, not {result_type.__name__}",
-                f"a bug of that plugin; choose another provider of {hook}",
-            )
-        return result
+        return self._plugins.subset_hook_caller(hook, others)(**arguments)
+
+    def _call_chosen(self, hook: str, provider: str, result_type: type[T], **arguments: Any) -> T:
+        """Call the implementation of the plugin that was chosen."""
+        try:
+            result = self._call(hook, provider, arguments)
+        except (FtkError, OSError):
+            raise
+        except Exception as error:  # a stranger's bug is told by his name, not as one of ftk
+            message = f"plugin {provider!r}: its {hook} raised {reason(error)}"
+            raise PluginError(message, f"a bug of that plugin; choose another provider of {hook}") from error
+        return _of_type(provider, hook, result, result_type)
+
+    def _ask_all(self, hook: str, result_type: type[T], **arguments: Any) -> Iterator[tuple[str, T]]:
+        """What each plugin answers, by its name; one whose answer is an error or of another type is broken from then.
+
+        The plugin that was registered last is asked first. No answer (None) is passed over.
+        """
+        for name in self._implementers(hook):
+            try:
+                with told_when_overdue(name, hook, self.tell):
+                    answer = self._call(hook, name, arguments)
+            except FtkError:
+                raise
+            except Exception as error:  # the others go on
+                self.broken[name] = f"its {hook} raised {reason(error)}"
+                continue
+            if answer is None:
+                continue
+            if isinstance(answer, result_type):
+                yield name, answer
+            else:
+                self.broken[name] = f"its {hook} returned {type(answer).__name__}, not {result_type.__name__}"
+
+    def _implementers(self, hook: str) -> list[str]:
+        """The plugins with an implementation of a hook, the one that was registered last first."""
+        found = reversed(getattr(self._plugins.hook, hook).get_hookimpls())
+        names = [item.plugin_name for item in found if not (item.wrapper or item.hookwrapper)]
+        return [name for name in names if name not in self.broken]
+
+    def _join(self, hook: str, groups: Iterable[tuple[str, Mapping[str, T]]]) -> dict[str, T]:
+        """All named things of all plugins; where two have one of the same name, the second plugin is broken."""
+        owners: dict[str, str] = {}
+        joined: dict[str, T] = {}
+        for plugin, group in sorted(groups, key=lambda pair: pair[0]):
+            taken = next((name for name in group if name in owners), None)
+            if taken is None:
+                owners |= dict.fromkeys(group, plugin)
+                joined |= group
+            else:
+                self.broken[plugin] = f"its {hook} has {taken!r}, which plugin {owners[taken]!r} has already"
+        return joined
 
     # Hooks with one chosen provider
 
     def stage_data(self, provider: str, run: "Run") -> StagedData:
         """See `hookspecs.stage_data`."""
-        return self._call_of("stage_data", provider, StagedData, run=run)
+        return self._call_chosen("stage_data", provider, StagedData, run=run)
 
     def prepare_model(self, provider: str, run: "Run") -> PreparedModel:
         """See `hookspecs.prepare_model`."""
-        return self._call_of("prepare_model", provider, PreparedModel, run=run)
+        return self._call_chosen("prepare_model", provider, PreparedModel, run=run)
 
     def prepare_tokenizer(self, provider: str, run: "Run") -> Artifact:
         """See `hookspecs.prepare_tokenizer`."""
-        return self._call_of("prepare_tokenizer", provider, Artifact, run=run)
+        return self._call_chosen("prepare_tokenizer", provider, Artifact, run=run)
 
     def train(self, provider: str, run: "Run", data: StagedData, model: PreparedModel) -> TrainedModel:
         """See `hookspecs.train`."""
-        return self._call_of("train", provider, TrainedModel, run=run, data=data, model=model)
+        return self._call_chosen("train", provider, TrainedModel, run=run, data=data, model=model)
 
     def merge(self, provider: str, run: "Run", model: PreparedModel, trained: TrainedModel) -> MergedModel:
         """See `hookspecs.merge`."""
-        return self._call_of("merge", provider, MergedModel, run=run, model=model, trained=trained)
+        return self._call_chosen("merge", provider, MergedModel, run=run, model=model, trained=trained)
 
     def serve(self, provider: str, run: "Run", model: Model, port: int) -> Endpoint:
         """See `hookspecs.serve`."""
-        return self._call_of("serve", provider, Endpoint, run=run, model=model, port=port)
+        return self._call_chosen("serve", provider, Endpoint, run=run, model=model, port=port)
 
     def generate(self, provider: str, run: "Run", model: Model, prompts: Artifact, output: Artifact) -> Completions:
         """See `hookspecs.generate`."""
-        return self._call_of("generate", provider, Completions, run=run, model=model, prompts=prompts, output=output)
+        return self._call_chosen(
+            "generate", provider, Completions, run=run, model=model, prompts=prompts, output=output
+        )
 
     # Hooks that every plugin is asked
 
     def fetch_model(self, run: "Run", ref: str, tokenizer_only: bool) -> "FetchedModel | None":
         """See `hookspecs.fetch_model`."""
-        fetched = self._plugins.hook.fetch_model(run=run, ref=ref, tokenizer_only=tokenizer_only)
-        return cast("FetchedModel | None", fetched)
+        from ftk.run import FetchedModel
+
+        given = {"run": run, "ref": ref, "tokenizer_only": tokenizer_only}
+        # A download may take its time, and fail for reasons that are no plugin's fault.
+        for plugin in self._implementers("fetch_model"):
+            fetched = self._call("fetch_model", plugin, given)
+            if fetched is not None:
+                return _of_type(plugin, "fetch_model", fetched, FetchedModel)
+        return None
 
     def environment(self, name: str) -> Environment:
         """See `hookspecs.environment`.
 
         :raises PluginError: when no plugin describes an environment of this name.
         """
-        found = self._plugins.hook.environment(name=name)
-        if found is None:
-            raise PluginError(f"no plugin describes the environment {name!r}", "`ftk plugins` lists what is installed")
-        return cast(Environment, found)
+        for _, found in self._ask_all("environment", Environment, name=name):
+            return found
+        raise PluginError(f"no plugin describes the environment {name!r}", "`ftk plugins` lists what is installed")
 
     def dataset_formats(self) -> "dict[str, DatasetFormat]":
         """All dataset formats by name; see `hookspecs.dataset_formats`."""
-        groups: list[Sequence[DatasetFormat]] = self._plugins.hook.dataset_formats()
-        return {item.name: item for group in groups for item in group}
+        groups = self._ask_all("dataset_formats", cast("type[Sequence[DatasetFormat]]", Sequence))
+        return self._join(
+            "dataset_formats", [(plugin, {item.name: item for item in group}) for plugin, group in groups]
+        )
 
     def config_blocks(self) -> dict[str, Schema]:
         """All plugins' blocks by name; see `hookspecs.config_block`."""
-        groups: list[dict[str, Schema]] = self._plugins.hook.config_block()
-        return {name: schema for group in groups for name, schema in group.items()}
+        return self._join(
+            "config_block", list(self._ask_all("config_block", cast("type[Mapping[str, Schema]]", Mapping)))
+        )
 
     def check(self, config: "Config") -> "list[Problem]":
         """What all plugins find wrong; see `hookspecs.check`."""
-        groups: list[Sequence[Problem]] = self._plugins.hook.check(config=config, formats=self.dataset_formats())
-        return [problem for group in groups for problem in group]
+        kind = cast("type[Sequence[Problem]]", Sequence)
+        groups = self._ask_all("check", kind, config=config, formats=self.dataset_formats())
+        return [problem for _, group in groups for problem in group]
 
     def backend(self, name: str, home: "Home") -> "Backend":
         """The backend of this name; see `hookspecs.backend`.
 
         :raises UsageError: when no plugin brings one.
         """
-        found = self._plugins.hook.backend(name=name, home=home)
-        if found is None:
-            raise UsageError(f"no plugin brings the backend {name!r}{self._why_broken()}", "`ftk plugins` lists them")
-        return cast("Backend", found)
+        for _, found in self._ask_all("backend", object, name=name, home=home):
+            return cast("Backend", found)
+        raise UsageError(f"no plugin brings the backend {name!r}{self._why_broken()}", "`ftk plugins` lists them")
 
     def advice(self) -> "list[Advice]":
         """All plugins' advice; see `hookspecs.advice`."""
-        groups: list[Sequence[Advice]] = self._plugins.hook.advice()
-        return [item for group in groups for item in group]
+        groups = self._ask_all("advice", cast("type[Sequence[Advice]]", Sequence))
+        return [item for _, group in groups for item in group]
 
 
-def _marked(plugin: object) -> dict[str, Callable[..., Any]]:
-    """The functions of a plugin that are meant as implementations of hooks."""
-    members = vars(plugin) if isinstance(plugin, ModuleType) else dict(inspect.getmembers(plugin))
-    functions: dict[str, Callable[..., Any]] = {name: item for name, item in members.items() if inspect.isroutine(item)}
-    return {name: function for name, function in functions.items() if hasattr(function, "ftk_impl")}
-
-
-def _arguments(function: Callable[..., Any]) -> list[str]:
-    """The names of the arguments that a hook must be given."""
-    parameters = inspect.signature(function).parameters.values()
-    return [item.name for item in parameters if item.kind is item.POSITIONAL_OR_KEYWORD and item.default is item.empty]
-
-
-def _nearest(hook: str) -> str:
-    near = get_close_matches(hook, [name for name in vars(hookspecs) if not name.startswith("_")], n=1)
-    return f"did its author mean {near[0]!r}?" if near else "CONTRIBUTING.md lists the hooks"
+def _of_type(plugin: str, hook: str, result: Any, result_type: type[T]) -> T:
+    if not isinstance(result, result_type):
+        raise PluginError(
+            f"plugin {plugin!r}: {hook} returned {type(result).__name__}, not {result_type.__name__}",
+            f"a bug of that plugin; choose another provider of {hook}",
+        )
+    return result
 
 
 def _choose(stage: str, name: str) -> str:
     key = "ftk.engine" if stage == "train" else f"ftk.stages.{stage}"
     return f"choose one in the config: `{key}: {name}`"
-
-
-def _reason(error: Exception) -> str:
-    text = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())

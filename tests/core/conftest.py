@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from ftk import manager as manager_module
+from ftk import loading
 from ftk.manager import Manager
 from ftk.plugin import (
     Artifact,
@@ -115,7 +115,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
 
     def replace(**plugins: Any) -> None:
         entries = [Entry(name, plugin) for name, plugin in sorted(plugins.items())]
-        monkeypatch.setattr(manager_module, "_entry_points", lambda: entries)
+        monkeypatch.setattr(loading, "entry_points", lambda group: entries)
 
     return replace
 

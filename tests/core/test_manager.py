@@ -12,8 +12,9 @@ from ftk import hookspecs
 from ftk.advice import Advice
 from ftk.artifacts import Artifact, MergedModel, PreparedModel, TrainedModel
 from ftk.errors import PluginError, UsageError
-from ftk.manager import Manager, find_plugins
-from ftk.plugin import hookimpl, stage
+from ftk.loading import find_plugins
+from ftk.manager import Manager
+from ftk.plugin import FetchedModel, hookimpl, stage
 from ftk.stages import PROVIDED
 
 RUN: Any = object()
@@ -257,9 +258,10 @@ def test_the_answers_of_all_plugins_are_joined() -> None:
 
 
 def test_the_first_plugin_that_knows_a_name_is_taken() -> None:
-    knows = Plugin(fetch_model=hookimpl(lambda ref: "mine" if ref == "mine" else None))
+    mine = FetchedModel(Artifact("cache", "mine"), "digest")
+    knows = Plugin(fetch_model=hookimpl(lambda ref: mine if ref == "mine" else None))
     manager = manager_of(knows=knows, other=Plugin(fetch_model=hookimpl(lambda ref: None)))
-    assert manager.fetch_model(RUN, "mine", False) == "mine"
+    assert manager.fetch_model(RUN, "mine", False) == mine
     assert manager.fetch_model(RUN, "else", False) is None
 
 

@@ -15,7 +15,8 @@ def command(as_json: bool) -> None:
 
     A broken one is told with what is wrong with it.
     """
-    from ftk.manager import Manager, find_plugins
+    from ftk.loading import find_plugins
+    from ftk.manager import Manager
 
     manager = Manager.load()
     working = manager.names()

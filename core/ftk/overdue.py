@@ -1,0 +1,24 @@
+"""Tell of a hook that does not return, since nobody could guess whose fault that is."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+PATIENCE = 10.0
+"""Seconds that a hook which only has to answer may take before it is told."""
+
+
+@contextmanager
+def told_when_overdue(plugin: str, hook: str, tell: Callable[[str], None]) -> Iterator[None]:
+    """Around a call of a hook: after `PATIENCE`, say whose it is and how to do without."""
+    message = (
+        f"plugin {plugin!r} has not returned from {hook} for {PATIENCE:g} s;"
+        f" Ctrl-C stops, and FTK_DISABLE_PLUGINS={plugin} does without it"
+    )
+    timer = threading.Timer(PATIENCE, tell, [message])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
