@@ -20,6 +20,8 @@ _TEXT: Schema = {"type": ["string", "null"], "default": None}
 _CORE_BLOCK: Mapping[str, Schema] = {
     "backend": {"type": "string", "default": "local"},
     "engine": _TEXT,
+    "plugins": {"type": "array", "items": {"type": "string"}, "default": []},
+    "disable_plugins": {"type": "array", "items": {"type": "string"}, "default": []},
     "stages": {
         "type": "object",
         "additionalProperties": False,
@@ -176,6 +178,18 @@ def resolve(raw: MarkedYaml, overrides: Sequence[Override], manager: Manager) ->
     values["ftk"]["engine"] = chosen["train"]
     values["ftk"]["stages"] = {stage: name for stage, name in chosen.items() if stage != "train"}
     return Config({**checked, "ftk": values["ftk"]}, place)
+
+
+def named_plugins(raw: MarkedYaml, overrides: Sequence[Override]) -> tuple[list[str], list[str]]:
+    """The plugins in single files and the disabled ones that a config names, before anything else of it is understood.
+
+    What does not fit is passed over here, since `resolve` tells it.
+    """
+    values, _ = _apply(raw.values, overrides)
+    block = values.get("ftk")
+    lists = [block.get(key) if isinstance(block, dict) else None for key in ("plugins", "disable_plugins")]
+    files, disabled = ([item for item in found or [] if isinstance(item, str)] for found in lists)
+    return files, disabled
 
 
 def load_resolved(text: str) -> Config:

@@ -17,6 +17,7 @@ from ftk.stages import RUN_STAGES
 
 CONFIG_FILE = "config.yml"
 RESOLVED_FILE = "resolved.yml"
+PLUGINS_FOLDER = "plugins"
 
 
 def prepare_config(path: Path, data: Path | None, overrides: Sequence[Override], manager: Manager) -> Config:
@@ -78,7 +79,8 @@ def create_run(config: Config, path: Path, backend: Backend) -> str:
 def _write_draft(config: Config, path: Path, draft: Path) -> None:
     files.copy_file(path, draft / CONFIG_FILE)
     datasets = [_copied(item, number, draft) for number, item in enumerate(config["datasets"], 1)]
-    files.write_text(draft / RESOLVED_FILE, Config({**config.values, "datasets": datasets}).dump())
+    block = {**config.ftk, "plugins": [_copied_plugin(Path(item), draft) for item in config.ftk["plugins"]]}
+    files.write_text(draft / RESOLVED_FILE, Config({**config.values, "datasets": datasets, "ftk": block}).dump())
 
 
 def _new_id() -> str:
@@ -93,16 +95,17 @@ def _data_override(data: Path) -> Override:
 
 def _located(dataset: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The data set with its path made absolute: from here, or else beside the config."""
-    return {**dataset, "path": str(_locate(dataset["path"], folder))}
+    return {**dataset, "path": str(locate(dataset["path"], folder))}
 
 
-def _locate(path: str, folder: Path) -> Path:
+def locate(path: str, folder: Path) -> Path:
+    """A path of a config made absolute: from the current folder, or else from the config's."""
     here, beside = Path(path).expanduser().absolute(), (folder / path).absolute()
     return beside if not here.exists() and beside.exists() else here
 
 
 def _located_model(ref: str, folder: Path) -> str:
-    found = _locate(ref, folder)
+    found = locate(ref, folder)
     return str(found) if found.exists() else ref
 
 
@@ -124,3 +127,9 @@ def _copied(dataset: dict[str, Any], number: int, draft: Path) -> dict[str, Any]
     name = f"data{'' if number == 1 else f'-{number}'}{source.suffix}"
     files.copy_file(source, draft / name)
     return {**dataset, "path": name}
+
+
+def _copied_plugin(source: Path, draft: Path) -> str:
+    """A plugin in a single file, kept in the run, which so stays what it is wherever it goes."""
+    files.copy_file(source, draft / PLUGINS_FOLDER / source.name)
+    return f"{PLUGINS_FOLDER}/{source.name}"

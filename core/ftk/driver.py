@@ -6,6 +6,7 @@ A backend starts it; terminals only read its events.
 import argparse
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -24,6 +25,7 @@ from ftk.marked_yaml import read_yaml
 from ftk.pipeline import Pipeline
 from ftk.run import Run
 from ftk.stages import RUN_STAGES
+from ftk.trust import read_plugin_file
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """SIGTERM: stop after a checkpoint; SIGINT: stop at once."""
@@ -39,14 +41,15 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in STOP_SIGNALS:
         signal.signal(number, _stop)
-    manager = Manager.load()
-    run = _open(options.folder, options.cache, manager)
+    run, manager = _open(options.folder, options.cache)
     run.events.emit(BEGINNING)
     try:
         # A backend may start the driver with these held back, so that none comes before it can be answered.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         _drive(run, manager, options)
     except FtkError as error:
+        if error.__cause__:
+            traceback.print_exception(error)  # a plugin's bug, for its author
         return _end(run, error)
     except OSError as error:
         advice = find_advice(str(error), 1, ())
@@ -73,10 +76,14 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise Cancelled(now=number == signal.SIGINT)
 
 
-def _open(folder: Path, cache: Path, manager: Manager) -> Run:
+def _open(folder: Path, cache: Path) -> tuple[Run, Manager]:
     config = load_resolved((folder / RESOLVED_FILE).read_text(encoding="utf-8"))
+    plugins = [read_plugin_file(folder / item) for item in config.ftk["plugins"]]
+    manager = Manager.load(config.ftk["disable_plugins"], plugins)
     backend = manager.backend(config.ftk["backend"], Home(folder.parent, cache))
-    return Run(folder, Cache(cache), config, manager, backend)
+    run = Run(folder, Cache(cache), config, manager, backend)
+    manager.tell = run.notice
+    return run, manager
 
 
 def _drive(run: Run, manager: Manager, options: argparse.Namespace) -> None:
@@ -87,6 +94,8 @@ def _drive(run: Run, manager: Manager, options: argparse.Namespace) -> None:
     except UsageError as error:
         raise _Refused(error) from None
     # Only now is anything changed: a refused call leaves the run as it was.
+    for name, reason in manager.broken.items():
+        run.notice(f"plugin {name!r} is left out: {reason}")
     run.events.emit("run_started", id=run.id, stages=pipeline.plan(), backend=run.config.ftk["backend"])
     if options.first:
         pipeline.redo(options.first)

@@ -54,6 +54,8 @@ def _visit(home: Home, manager: Manager, record: RunRecord) -> Iterator[tuple[Ru
     folder = home.runs / record.id
     if not folder.is_dir():
         raise FtkError(f"{record.id} does not lie on this machine", "ask it where it lies")
+    for file in record.plugin_files():
+        manager.add_file(file)
     scratch = f"infer-{secrets.token_hex(4)}"
     try:
         run = Run(folder, Cache(home.cache), record.config(), manager, record.backend, events_folder=scratch)

@@ -14,7 +14,7 @@ from ftk.home import Home
 from ftk.reporter import EVENTS_VARIABLE, Reporter
 from ftk.run import LOG_FILE, FetchedModel, Run
 from ftk.schema import Schema, complete, find_problems
-from ftk.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, hookimpl, stage
+from ftk.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, TEST_DATASETS, hookimpl, stage
 
 __all__ = [
     "BASE_MODEL",
@@ -25,6 +25,7 @@ __all__ = [
     "PYTHON",
     "SAMPLES_FILE",
     "SMALLER",
+    "TEST_DATASETS",
     "UNTRAINED",
     "USER_DEFINED",
     "Activity",

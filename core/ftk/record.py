@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, Literal, cast
 
 from ftk.backend import Backend
@@ -9,6 +10,7 @@ from ftk.config import Config, load_resolved
 from ftk.create import RESOLVED_FILE
 from ftk.errors import UsageError
 from ftk.events import BEGINNING, DRIVER_FILE, Event, EventReader, parse_events
+from ftk.loading import PluginFile
 from ftk.pipeline import STAGES_FOLDER, SUMMARY_FILE
 from ftk.stages import RUN_STAGES
 
@@ -66,6 +68,14 @@ class RunRecord:
         """The config that really ran."""
         with self.backend.open(self.id, RESOLVED_FILE) as stream:
             return load_resolved(stream.read().decode())
+
+    def plugin_files(self) -> list[PluginFile]:
+        """The plugins in single files that the run keeps."""
+        found = []
+        for path in self.config().ftk.get("plugins", ()):
+            with self.backend.open(self.id, path) as stream:
+                found.append(PluginFile(PurePosixPath(path).stem, stream.read().decode(), path))
+        return found
 
     def read_json(self, path: str) -> Any:
         """The JSON value in a file of the run; None where there is none."""

@@ -22,6 +22,9 @@ hookimpl = pluggy.HookimplMarker("ftk")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+SPLIT = r"^[\w.-]+(\[(\d+%?)?:(\d+%?)?\])?$"
+"""What a data set's `split` looks like: a name, and the part of it that is read."""
+
 BASE_MODEL: Schema = {
     "type": "string",
     "minLength": 1,
@@ -36,11 +39,32 @@ DATASETS: Schema = {
         "required": ["path", "type"],
         "additionalProperties": False,
         "properties": {
-            "path": {"type": "string", "minLength": 1, "description": "a data file"},
-            "ds_type": {"enum": ["json", None], "description": "how the file is read"},
+            "path": {"type": "string", "minLength": 1, "description": "a file, folder or pattern, or a data set of the hub"},
+            "ds_type": {
+                "enum": ["json", "csv", "parquet", "arrow", "text", None],
+                "description": "how the files are read, where their names do not tell",
+            },
+            "data_files": {
+                "type": ["string", "array", "null"],
+                "items": {"type": "string"},
+                "description": "names or patterns of the files to read of a folder or data set of the hub",
+            },
+            "split": {
+                "type": ["string", "null"],
+                "pattern": SPLIT,
+                "description": "a split, or a part of one, such as train[:500] or train[10%:20%]",
+            },
+            "name": {"type": ["string", "null"], "description": "a configuration of a data set of the hub"},
+            "revision": {"type": ["string", "null"], "description": "a branch, tag or commit of the hub"},
             "type": {"type": ["string", "object"], "description": "a dataset format's name, or its fields"},
         },
     },
+}
+TEST_DATASETS: Schema = {
+    **DATASETS,
+    "type": ["array", "null"],
+    "default": None,
+    "description": "data sets to evaluate on, in place of a share of the others",
 }
 OUTPUT_DIR: Schema = {
     "type": "string",

@@ -47,7 +47,7 @@ def assert_nothing_is_left(folder: Path) -> None:
         (["run", "good.yml", "--resume", "x"], "name a config to start a run, or --resume RUN to go on with one"),
         (["run", "good.yml", "--from", "merge"], "--from goes with --resume"),
         (["run", "good.yml", "--until", "merg"], "'merg' is not one of"),
-        (["run", "--resume", "x", "--data", "rows.jsonl"], "--data and --dry-run go with a new run"),
+        (["run", "--resume", "x", "--data", "rows.jsonl"], "--data, --plugin and --dry-run go with a new run"),
         (["run", "good.yml", "--lora-r", "8"], "No such option"),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
         (["zzz"], "No such command 'zzz'."),
@@ -166,12 +166,12 @@ def test_each_kind_of_end_has_its_exit_code(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("ftk.manager.find_plugins", fail)
+    monkeypatch.setattr("ftk.loading.find_plugins", fail)
     assert call("plugins")[0] == code
 
 
 def test_an_unexpected_error_keeps_its_traceback(call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ftk.manager.find_plugins", lambda: 1 / 0)
+    monkeypatch.setattr("ftk.loading.find_plugins", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         call("plugins")
 

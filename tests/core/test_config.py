@@ -65,6 +65,8 @@ def test_every_default_and_provider_is_filled_in(resolved: Resolve) -> None:
     assert config.ftk == {
         "backend": "local",
         "engine": "stub",
+        "plugins": [],
+        "disable_plugins": [],
         "stages": dict.fromkeys(("stage_data", "prepare_model", "merge", "generate", "serve"), "stub"),
         "resources": {"timeout": None},
         "evaluate": {"rows": 32, "samples": 3, "max_new_tokens": 96},

@@ -1,7 +1,8 @@
 """Options that several commands share, and what they stand for."""
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,6 +10,8 @@ import click
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
+    from ftk.config import Override
+    from ftk.home import Home
     from ftk.manager import Manager
     from ftk.record import RunRecord
 
@@ -22,6 +25,41 @@ def place_options(function: F) -> F:
     )
     backend = click.option("--backend", metavar="NAME", help="Where runs live and work [FTK_BACKEND, else local].")
     return runs_dir(backend(function))
+
+
+def plugin_options(function: F) -> F:
+    """Plugins in single files: `--plugin` and `--trust`."""
+    plugin = click.option(
+        "--plugin",
+        "plugins",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="A plugin in a Python file, beside the installed ones and the config's; may be repeated.",
+    )
+    trust = click.option("--trust", is_flag=True, help="Run the code of the plugin files that the config names.")
+    return plugin(trust(function))
+
+
+def load_plugins_for(
+    config: Path, overrides: "Sequence[Override]", plugins: Sequence[Path], trust: bool, home: "Home"
+) -> "tuple[Manager, list[Override]]":
+    """All plugins for a config, and the overrides that it is then resolved with; the person is asked where needed."""
+    from ftk.config_plugins import load_plugins
+    from ftk.trust import refuse_untrusted
+
+    def ask(question: str) -> bool:
+        return sys.stdin.isatty() and click.confirm(question, err=True)
+
+    return load_plugins(config, overrides, plugins, lambda found: refuse_untrusted(found, home.cache, trust, ask))
+
+
+def tell_troubles(manager: "Manager") -> None:
+    """Warn of plugins that were left out and of those that will not work much longer."""
+    for name, reason in manager.broken.items():
+        click.echo(f"warning: plugin {name!r} is left out: {reason}", err=True)
+    for message in manager.outdated:
+        click.echo(f"warning: {message}", err=True)
 
 
 def json_option(function: F) -> F:

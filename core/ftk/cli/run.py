@@ -1,16 +1,19 @@
 """`ftk run`: make a run, or go on with one, and watch it."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.options import json_option, place_options
+from ftk.cli.options import json_option, load_plugins_for, place_options, plugin_options, tell_troubles
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
     from ftk.config import Config, Override
+    from ftk.home import Home
+    from ftk.manager import Manager
     from ftk.record import RunRecord
 
 STAGES = click.Choice(["stage_data", "prepare_model", "train", "merge"])
@@ -27,6 +30,7 @@ STAGES = click.Choice(["stage_data", "prepare_model", "train", "merge"])
 @click.option("--no-merge", is_flag=True, help="Keep the adapter beside the base model.")
 @click.option("--detach", is_flag=True, help="Return at once; `ftk attach` shows the run.")
 @click.option("--dry-run", is_flag=True, help="Check everything and print what would be done; change nothing.")
+@plugin_options
 @place_options
 @json_option
 def command(
@@ -40,6 +44,8 @@ def command(
     no_merge: bool,
     detach: bool,
     dry_run: bool,
+    plugins: tuple[Path, ...],
+    trust: bool,
     runs_dir: Path | None,
     backend: str | None,
     as_json: bool,
@@ -50,16 +56,20 @@ def command(
     """
     if bool(config) == bool(resume):
         raise click.UsageError("name a config to start a run, or --resume RUN to go on with one")
-    if resume and (data or dry_run):
-        raise click.UsageError("--data and --dry-run go with a new run; a run keeps its own copy of the data")
+    if resume and (data or dry_run or plugins):
+        raise click.UsageError("--data, --plugin and --dry-run go with a new run; a run keeps its own copies")
     if first and not resume:
         raise click.UsageError("--from goes with --resume")
+    from ftk.home import Home
+
     changed = [*sets, *_flags(no_merge=no_merge, engine=engine)]
     arguments = ["--until", until, *(["--from", first] if first else [])]
     if config is None:
         record = _existing(str(resume), changed, runs_dir, backend)
         return _start(record, [*arguments, *(part for item in changed for part in ("--set", item))], detach, as_json)
-    resolved, place = _prepare(config, data, changed, runs_dir, backend)
+    home = Home.find(runs_dir)
+    manager, overrides = load_plugins_for(config, _overrides(changed, backend), plugins, trust, home)
+    resolved, place = _prepare(config, data, overrides, manager, home)
     if dry_run:
         _print_plan(resolved, until, as_json)
         return None
@@ -79,16 +89,14 @@ def _overrides(changed: list[str], backend: str | None) -> "list[Override]":
 
 
 def _prepare(
-    path: Path, data: Path | None, changed: list[str], runs_dir: Path | None, backend: str | None
+    path: Path, data: Path | None, overrides: "Sequence[Override]", manager: "Manager", home: "Home"
 ) -> "tuple[Config, Backend]":
     from ftk.create import prepare_config, refuse_backend
-    from ftk.home import Home
-    from ftk.manager import Manager
 
-    manager = Manager.load()
-    config = prepare_config(path, data, _overrides(changed, backend), manager)
-    place = manager.backend(config.ftk["backend"], Home.find(runs_dir))
+    config = prepare_config(path, data, overrides, manager)
+    place = manager.backend(config.ftk["backend"], home)
     refuse_backend(config, place, manager)
+    tell_troubles(manager)
     return config, place
 
 
@@ -108,6 +116,8 @@ def _existing(name: str, changed: list[str], runs_dir: Path | None, backend: str
 
     place, manager = open_backend(runs_dir, backend)
     record = find_run(place, name)
+    for file in record.plugin_files():
+        manager.add_file(file)
     # Checked here too, so that a wrong key is told at once; the driver makes the change.
     raw = read_yaml(record.config().dump(), "resolved.yml")
     refuse_backend(resolve(raw, [parse_set(item) for item in changed], manager), place, manager)
