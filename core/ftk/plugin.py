@@ -11,6 +11,7 @@ from ftk.data import UNTRAINED, USER_DEFINED, DatasetFormat, RowError, RowTokeni
 from ftk.errors import Cancelled, CommandFailed, FtkError, PluginError, Problem, ProblemsFound, UsageError
 from ftk.evaluation import SAMPLES_FILE
 from ftk.home import Home
+from ftk.hub import Repository, download
 from ftk.reporter import EVENTS_VARIABLE, Reporter
 from ftk.run import LOG_FILE, FetchedModel, Run
 from ftk.schema import Schema, complete, find_problems
@@ -51,6 +52,7 @@ __all__ = [
     "Problem",
     "ProblemsFound",
     "Reporter",
+    "Repository",
     "Resources",
     "RowError",
     "RowTokenizer",
@@ -62,6 +64,7 @@ __all__ = [
     "TrainedModel",
     "UsageError",
     "complete",
+    "download",
     "files",
     "find_problems",
     "format_of",

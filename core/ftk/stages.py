@@ -39,7 +39,11 @@ DATASETS: Schema = {
         "required": ["path", "type"],
         "additionalProperties": False,
         "properties": {
-            "path": {"type": "string", "minLength": 1, "description": "a file, folder or pattern, or a data set of the hub"},
+            "path": {
+                "type": "string",
+                "minLength": 1,
+                "description": "a file, folder or pattern, or a data set of the hub",
+            },
             "ds_type": {
                 "enum": ["json", "csv", "parquet", "arrow", "text", None],
                 "description": "how the files are read, where their names do not tell",

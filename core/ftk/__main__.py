@@ -1,0 +1,5 @@
+"""`python -m ftk` is `ftk`."""
+
+from ftk.cli import main
+
+main()
