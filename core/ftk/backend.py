@@ -19,7 +19,10 @@ class Backend(Protocol):
     name: str
 
     def create(self, run_id: str, draft: Path) -> None:
-        """Take over the finished folder `draft` as a new run; afterwards the run is there whole, or not at all."""
+        """Copy the folder `draft` as a new run; afterwards the run is there whole, or not at all.
+
+        Data in the draft are symbolic links to the person's files, which are copied in their place.
+        """
         ...
 
     def runs(self) -> list[str]:

@@ -24,12 +24,20 @@ class Cache:
         :param inputs: JSON values that decide the content.
         :param build: fills the empty folder that it is given.
         """
-        name = f"{kind}/{files.sha256_of(dict(inputs))[:32]}"
-        entry = Artifact("cache", name)
-        folder = self.root / name
+        entry = _entry(kind, inputs)
+        folder = self.root / entry.path
         if not folder.is_dir():
-            with files.locked(self.root / "locks" / f"{name.replace('/', '-')}.lock"):
+            with files.locked(self.root / "locks" / f"{entry.path.replace('/', '-')}.lock"):
                 if not folder.is_dir():
                     with files.new_folder(folder) as partial:
                         build(Artifact("cache", partial.relative_to(self.root).as_posix()))
         return entry
+
+    def existing(self, kind: str, inputs: Mapping[str, Any]) -> Artifact | None:
+        """The entry for these inputs, if it was built before."""
+        entry = _entry(kind, inputs)
+        return entry if (self.root / entry.path).is_dir() else None
+
+
+def _entry(kind: str, inputs: Mapping[str, Any]) -> Artifact:
+    return Artifact("cache", f"{kind}/{files.sha256_of(dict(inputs))[:32]}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ftk.errors import FtkError, Problem, ProblemsFound, UsageError
+from ftk.loggers.choosing import LOGGERS, LOGGING, choose_loggers, logger_keys
 from ftk.manager import NO_PROVIDER, Manager
 from ftk.marked_yaml import KeyPath, MarkedYaml, read_yaml, write_yaml
 from ftk.schema import Place, Schema, complete, find_problems
@@ -40,6 +41,8 @@ _CORE_BLOCK: Mapping[str, Schema] = {
             },
         },
     },
+    "loggers": LOGGERS,
+    "logging": LOGGING,
     "evaluate": {
         "type": "object",
         "additionalProperties": False,
@@ -168,13 +171,16 @@ def resolve(raw: MarkedYaml, overrides: Sequence[Override], manager: Manager) ->
     if problems:
         raise ProblemsFound(problems)
     chosen, problems = _choose(values["ftk"], manager, place)
-    keys = _keys(chosen, manager)
+    loggers, unknown_loggers = choose_loggers(values["ftk"]["loggers"], values, manager, place)
+    keys = {**logger_keys(manager), **_keys(chosen, manager)}
     schema = {"type": "object", "properties": keys, "required": ["base_model", "datasets"]}
     checked = complete({key: value for key, value in values.items() if key != "ftk"}, schema)
     # Without all providers nobody knows all the keys, so an unknown one would be a false alarm.
     problems += find_problems(checked, {**schema, "additionalProperties": bool(problems)}, place)
+    problems += unknown_loggers
     if problems:
         raise ProblemsFound(problems)
+    values["ftk"]["loggers"] = loggers
     values["ftk"]["engine"] = chosen["train"]
     values["ftk"]["stages"] = {stage: name for stage, name in chosen.items() if stage != "train"}
     return Config({**checked, "ftk": values["ftk"]}, place)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ftk.config import Override, named_plugins, read_config
-from ftk.create import locate
 from ftk.loading import PluginFile
+from ftk.locating import locate
 from ftk.manager import Manager
 from ftk.trust import read_plugin_file
 

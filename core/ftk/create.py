@@ -11,7 +11,9 @@ from typing import Any
 from ftk import files
 from ftk.backend import Backend
 from ftk.config import Config, Override, read_config, resolve
-from ftk.errors import Problem, ProblemsFound, UsageError
+from ftk.errors import ProblemsFound, UsageError
+from ftk.locating import data_problems, located_data, located_model, put_data
+from ftk.loggers.choosing import find_loggers, refuse_missing
 from ftk.manager import NO_PROVIDER, Manager
 from ftk.stages import RUN_STAGES
 
@@ -30,21 +32,23 @@ def prepare_config(path: Path, data: Path | None, overrides: Sequence[Override],
     """
     given = [*overrides, *([_data_override(data)] if data else [])]
     config = resolve(read_config(path), given, manager)
-    datasets = config["datasets"]
-    if data and len(datasets) > 1:
-        raise UsageError(f"--data {data}: the config has {len(datasets)} data sets", "set their paths in the config")
-    values = {**config.values, "datasets": [_located(item, path.parent) for item in datasets]}
-    config = Config({**values, "base_model": _located_model(config["base_model"], path.parent)}, config.place)
-    problems = [*_missing_data(config), *manager.check(config)]
+    config = _with(config, **_only_data(config, data)) if data else config
+    model = located_model(config["base_model"], path.parent)
+    config = _with(config, **located_data(config, path.parent), base_model=model)
+    problems = [*data_problems(config), *manager.check(config)]
     if problems:
         raise ProblemsFound(problems)
     return config
 
 
-def refuse_backend(config: Config, backend: Backend, manager: Manager) -> None:
-    """Stop where the backend cannot run the commands of the chosen stages.
+def _with(config: Config, **keys: Any) -> Config:
+    return Config({**config.values, **keys}, config.place)
 
-    :raises UsageError: naming the stage and the remedy.
+
+def refuse_backend(config: Config, backend: Backend, manager: Manager) -> None:
+    """Stop where the backend cannot run the commands of the chosen stages, or the chosen loggers.
+
+    :raises UsageError: naming the stage or logger, and the remedy.
     """
     for stage in RUN_STAGES:
         provider = config.provider(stage)
@@ -53,6 +57,7 @@ def refuse_backend(config: Config, backend: Backend, manager: Manager) -> None:
         problem = backend.find_problem(environment) if environment else None
         if environment and problem:
             raise UsageError(f"{stage} by {provider}: {problem}", environment.remedy)
+    refuse_missing(find_loggers(config.ftk["loggers"], manager), backend)
 
 
 def create_run(config: Config, path: Path, backend: Backend) -> str:
@@ -78,9 +83,8 @@ def create_run(config: Config, path: Path, backend: Backend) -> str:
 
 def _write_draft(config: Config, path: Path, draft: Path) -> None:
     files.copy_file(path, draft / CONFIG_FILE)
-    datasets = [_copied(item, number, draft) for number, item in enumerate(config["datasets"], 1)]
     block = {**config.ftk, "plugins": [_copied_plugin(Path(item), draft) for item in config.ftk["plugins"]]}
-    files.write_text(draft / RESOLVED_FILE, Config({**config.values, "datasets": datasets, "ftk": block}).dump())
+    files.write_text(draft / RESOLVED_FILE, _with(config, **put_data(config, draft), ftk=block).dump())
 
 
 def _new_id() -> str:
@@ -93,40 +97,13 @@ def _data_override(data: Path) -> Override:
     return Override(("datasets", 0, "path"), str(data.absolute()), f"--data {data}")
 
 
-def _located(dataset: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The data set with its path made absolute: from here, or else beside the config."""
-    return {**dataset, "path": str(locate(dataset["path"], folder))}
-
-
-def locate(path: str, folder: Path) -> Path:
-    """A path of a config made absolute: from the current folder, or else from the config's."""
-    here, beside = Path(path).expanduser().absolute(), (folder / path).absolute()
-    return beside if not here.exists() and beside.exists() else here
-
-
-def _located_model(ref: str, folder: Path) -> str:
-    found = locate(ref, folder)
-    return str(found) if found.exists() else ref
-
-
-def _missing_data(config: Config) -> list[Problem]:
-    return [
-        Problem(
-            config.place(("datasets", number, "path")),
-            f"there is no data file {item['path']}",
-            "give its path from here or from the config's folder, or `--data FILE`",
-        )
-        for number, item in enumerate(config["datasets"])
-        if not Path(item["path"]).is_file()
-    ]
-
-
-def _copied(dataset: dict[str, Any], number: int, draft: Path) -> dict[str, Any]:
-    """The data set with its file copied into the run: `data.jsonl`, `data-2.jsonl`, ..."""
-    source = Path(dataset["path"])
-    name = f"data{'' if number == 1 else f'-{number}'}{source.suffix}"
-    files.copy_file(source, draft / name)
-    return {**dataset, "path": name}
+def _only_data(config: Config, data: Path) -> dict[str, Any]:
+    """The config's data set without the keys that told of the files which `data` takes the place of."""
+    datasets = config["datasets"]
+    if len(datasets) > 1:
+        raise UsageError(f"--data {data}: the config has {len(datasets)} data sets", "set their paths in the config")
+    gone = ("ds_type", "data_files", "split", "name", "revision")
+    return {"datasets": [{key: value for key, value in datasets[0].items() if key not in gone}]}
 
 
 def _copied_plugin(source: Path, draft: Path) -> str:

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from ftk import files
 from ftk.advice import find_advice
@@ -18,8 +19,10 @@ from ftk.config import Config, load_resolved, parse_set, resolve
 from ftk.create import RESOLVED_FILE
 from ftk.errors import Cancelled, FtkError, UsageError
 from ftk.evaluation import evaluate
-from ftk.events import BEGINNING
+from ftk.events import BEGINNING, SYNCED
 from ftk.home import Home
+from ftk.loggers.choosing import keys_without_effect
+from ftk.loggers.logged import logged, sync
 from ftk.manager import Manager
 from ftk.marked_yaml import read_yaml
 from ftk.pipeline import Pipeline
@@ -43,6 +46,8 @@ def main(arguments: Sequence[str]) -> int:
         signal.signal(number, _stop)
     run, manager = _open(options.folder, options.cache)
     run.events.emit(BEGINNING)
+    if options.sync:
+        return _sync(run, options.sync)
     try:
         # A backend may start the driver with these held back, so that none comes before it can be answered.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
@@ -62,12 +67,24 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _sync(run: Run, loggers: Sequence[str]) -> int:
+    told: dict[str, Any] = {"code": 0, "message": None, "remedy": None}
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        sync(run, loggers)
+    except FtkError as error:
+        told = {"code": error.exit_code, "message": error.message, "remedy": error.remedy}
+    run.events.emit(SYNCED, **told)
+    return int(told["code"])
+
+
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m ftk.driver")
     parser.add_argument("folder", type=Path, help="the run's folder")
     parser.add_argument("cache", type=Path, help="the cache's folder")
     parser.add_argument("--from", dest="first", choices=RUN_STAGES, help="do this stage and all later ones again")
     parser.add_argument("--until", choices=RUN_STAGES, default=RUN_STAGES[-1], help="the last stage to do")
+    parser.add_argument("--sync", action="append", metavar="LOGGER", help="only send what this logger lacks")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the config")
     return parser.parse_args(arguments)
 
@@ -96,13 +113,16 @@ def _drive(run: Run, manager: Manager, options: argparse.Namespace) -> None:
     # Only now is anything changed: a refused call leaves the run as it was.
     for name, reason in manager.broken.items():
         run.notice(f"plugin {name!r} is left out: {reason}")
+    for sentence in keys_without_effect(run.config, manager):
+        run.notice(sentence)
     run.events.emit("run_started", id=run.id, stages=pipeline.plan(), backend=run.config.ftk["backend"])
     if options.first:
         pipeline.redo(options.first)
     files.write_text(run.folder / RESOLVED_FILE, run.config.dump())
-    outcome = pipeline.go()
-    if options.until == RUN_STAGES[-1] and run.config.ftk["evaluate"]["rows"]:
-        evaluate(run, manager, outcome)
+    with logged(run):
+        outcome = pipeline.go()
+        if options.until == RUN_STAGES[-1] and run.config.ftk["evaluate"]["rows"]:
+            evaluate(run, manager, outcome)
 
 
 def _with_overrides(config: Config, sets: Sequence[str], manager: Manager) -> Config:

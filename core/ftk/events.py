@@ -13,8 +13,14 @@ DRIVER_FILE = f"{FOLDER}/driver.jsonl"
 BEGINNING = "driver_started"
 """The first event of each driver of a run."""
 
-ENDINGS = ("run_finished", "run_refused")
+SYNCED = "sync_finished"
+"""The last event of a driver that only sent to loggers what they lacked."""
+
+ENDINGS = ("run_finished", "run_refused", SYNCED)
 """The last event of a driver that was not killed; a refused one has changed nothing."""
+
+STATELESS = (BEGINNING, "run_refused", SYNCED)
+"""Events of a driver that leave the state of the run as it was."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ftk.data import DatasetFormat
     from ftk.errors import Problem
     from ftk.home import Home
+    from ftk.loggers.logger import Logger
     from ftk.run import FetchedModel, Run
 
 VERSION = 1
@@ -123,6 +124,14 @@ def dataset_formats() -> "Sequence[DatasetFormat]":
     """The dataset formats of this plugin. Called when a config is checked and when data are staged.
 
     :returns: formats with names that no other plugin uses.
+    """
+
+
+@hookspec(firstresult=True)
+def loggers() -> "Sequence[Logger]":
+    """The loggers of this plugin. Called when a config is read, and in the process of each chosen logger.
+
+    :returns: loggers with names that no other plugin uses; their methods say when they are called.
     """
 
 

@@ -123,7 +123,7 @@ def _nearest(hook: str) -> str:
     return f"did its author mean {near[0]!r}?" if near else "CONTRIBUTING.md lists the hooks"
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """What is wrong, in one line."""
     text = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
     return " ".join(text.split())

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ftk.data import DatasetFormat
     from ftk.errors import Problem
     from ftk.home import Home
+    from ftk.loggers.logger import Logger
     from ftk.run import FetchedModel, Run
 
 NO_PROVIDER = "none"
@@ -108,6 +109,11 @@ class Manager:
     def names(self) -> list[str]:
         """The names of the plugins that work."""
         return [name for name, _ in self._plugins.list_name_plugin()]
+
+    def hooks_of(self, name: str) -> list[str]:
+        """The hooks that a plugin implements, sorted."""
+        callers = self._plugins.get_hookcallers(self._plugins.get_plugin(name)) or ()
+        return sorted(caller.name for caller in callers)
 
     # Choosing
 
@@ -288,6 +294,11 @@ class Manager:
         return self._join(
             "dataset_formats", [(plugin, {item.name: item for item in group}) for plugin, group in groups]
         )
+
+    def loggers(self) -> "dict[str, Logger]":
+        """All loggers by name; see `hookspecs.loggers`."""
+        groups = self._ask_all("loggers", cast("type[Sequence[Logger]]", Sequence))
+        return self._join("loggers", [(plugin, {item.name: item for item in group}) for plugin, group in groups])
 
     def config_blocks(self) -> dict[str, Schema]:
         """All plugins' blocks by name; see `hookspecs.config_block`."""

@@ -12,6 +12,7 @@ from ftk.errors import Cancelled, CommandFailed, FtkError, PluginError, Problem,
 from ftk.evaluation import SAMPLES_FILE
 from ftk.home import Home
 from ftk.hub import Repository, download
+from ftk.loggers.logger import LoggedRun, Logger
 from ftk.reporter import EVENTS_VARIABLE, Reporter
 from ftk.run import LOG_FILE, FetchedModel, Run
 from ftk.schema import Schema, complete, find_problems
@@ -45,6 +46,8 @@ __all__ = [
     "FetchedModel",
     "FtkError",
     "Home",
+    "LoggedRun",
+    "Logger",
     "MergedModel",
     "Model",
     "PluginError",

@@ -9,7 +9,7 @@ from ftk.backend import Backend
 from ftk.config import Config, load_resolved
 from ftk.create import RESOLVED_FILE
 from ftk.errors import UsageError
-from ftk.events import BEGINNING, DRIVER_FILE, Event, EventReader, parse_events
+from ftk.events import DRIVER_FILE, STATELESS, Event, EventReader, parse_events
 from ftk.loading import PluginFile
 from ftk.pipeline import STAGES_FOLDER, SUMMARY_FILE
 from ftk.stages import RUN_STAGES
@@ -54,7 +54,7 @@ class RunRecord:
                 size = stream.seek(0, 2)
                 stream.seek(max(0, size - LAST))
                 events = [
-                    event for event in parse_events(stream.read()) if event.kind not in (BEGINNING, "run_refused")
+                    event for event in parse_events(stream.read()) if event.kind not in STATELESS
                 ]
         except FileNotFoundError:
             return None

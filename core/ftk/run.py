@@ -15,6 +15,7 @@ from ftk.config import Config
 from ftk.errors import CommandFailed, UsageError
 from ftk.events import FOLDER as EVENTS_FOLDER
 from ftk.reporter import Reporter
+from ftk.sources import data_sets
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
@@ -99,8 +100,8 @@ class Run:
         return root / artifact.path
 
     def data_files(self) -> list[Path]:
-        """The files of the config's data sets, in their order."""
-        return [self.folder / dataset["path"] for dataset in self.config["datasets"]]
+        """The files and folders of the config's data sets in the run, in their order."""
+        return [self.folder / item.path for item in data_sets(self.config) if item.is_local(self.folder)]
 
     def dataset_formats(self) -> "dict[str, DatasetFormat]":
         """Every plugin's dataset formats by name."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from glob import escape, glob, has_magic
+from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,7 @@ class DataSet:
         path = root / self.path
         if path.is_file():
             return [path]
-        return self.choose(path) if path.is_dir() else _matching(str(path))
+        return self.choose(path) if path.is_dir() else _matching(path)
 
     def choose(self, folder: Path) -> list[Path]:
         """The files to read of a folder: those that are named, or else all of the split.
@@ -140,21 +140,30 @@ def data_sets(config: "Config") -> list[DataSet]:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is such a file or folder, or one that fits the path as a pattern."""
-    return path.exists() or (has_magic(str(path)) and bool(glob(str(path), recursive=True)))
+    """Whether there is such a file or folder, or a file that fits the path as a pattern."""
+    return path.exists() or (has_magic(str(path)) and bool(_fitting(path)))
 
 
-def _matching(pattern: str) -> list[Path]:
-    found = sorted(Path(name) for name in glob(pattern, recursive=True))
-    files = [file for file in found if file.is_file()]
-    if not files:
+def _fitting(pattern: Path) -> list[Path]:
+    top = Path(pattern.anchor)
+    return sorted(file for file in top.glob(str(pattern.relative_to(top))) if file.is_file())
+
+
+def _matching(pattern: Path) -> list[Path]:
+    found = _fitting(pattern)
+    if not found:
         raise UsageError(f"no file fits {pattern}", "correct the pattern")
-    return files
+    return found
 
 
 def _named(folder: Path, name: str) -> list[Path]:
     file = folder / name
-    return [file] if file.is_file() else _matching(f"{escape(str(folder))}/{name}")
+    if file.is_file():
+        return [file]
+    found = sorted(file for file in folder.glob(name) if file.is_file())
+    if not found:
+        raise UsageError(f"{folder} holds no file {name}", "correct data_files")
+    return found
 
 
 def _data_files(folder: Path) -> list[Path]:
@@ -167,7 +176,9 @@ def _data_files(folder: Path) -> list[Path]:
 
 def _split_of(path: Path) -> str | None:
     words = re.split(r"[^a-z]+", path.as_posix().lower())
-    return next((name for name, words_of in SPLITS.items() if any(re.fullmatch(words_of, word) for word in words)), None)
+    return next(
+        (name for name, words_of in SPLITS.items() if any(re.fullmatch(words_of, word) for word in words)), None
+    )
 
 
 def _canonical(split: str) -> str:

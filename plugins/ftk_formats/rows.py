@@ -1,48 +1,66 @@
-"""Read the rows of a data file one at a time, each with the line that it stands on."""
+"""Read the rows of a data file one at a time, each with its number, whatever kind of file it is."""
 
-import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ftk.plugin import Problem, RowError
+from ftk_formats import arrow_rows, csv_rows, json_rows, text_rows
+from ftk_formats.row import Row
 
-READABLE = (".jsonl", ".json")
+Reader = Callable[[Path], Iterator[Row]]
 
+READERS: Mapping[str, Reader] = {
+    "json": json_rows.read,
+    "csv": csv_rows.read,
+    "parquet": arrow_rows.read_parquet,
+    "arrow": arrow_rows.read_arrow,
+    "text": text_rows.read_lines,
+    "document": text_rows.read_document,
+}
+"""How each kind of file is read."""
+
+UNNUMBERED = ("parquet", "arrow")
+"""Kinds without lines: their rows are counted."""
 
 @dataclass(frozen=True)
-class Row:
-    """A row of a data file.
+class DataFile:
+    """A file of rows.
 
-    :param line: its line, counted from 1.
-    :param fields: its content, or what is wrong with the line.
+    :param path: where it lies.
+    :param kind: how it is read, a key of `READERS`.
     """
 
-    line: int
-    fields: dict[str, Any] | RowError
+    path: Path
+    kind: str
+
+    def rows(self) -> Iterator[Row]:
+        """Its rows; where it is damaged, the last one says so.
+
+        :raises OSError: when the file cannot be opened.
+        """
+        last = 0
+        try:
+            for row in READERS[self.kind](self.path):
+                last = row.number
+                yield row
+        except (EOFError, ValueError, zlib.error) as error:
+            yield Row(last + 1, _damage(error))
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            yield Row(last + 1, _damage(error))
+
+    def place(self, number: int) -> str:
+        """Where a person finds a row."""
+        return f"{self.path.name}:{'row ' if self.kind in UNNUMBERED else ''}{number}"
+
+    def problem(self, number: int, error: RowError) -> Problem:
+        """The problem that a bad row is."""
+        return Problem(self.place(number), error.message, error.remedy)
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a file with one JSON object a line; blank lines are passed over."""
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            if line.strip():
-                yield Row(number, _parse(line))
-
-
-def _parse(line: bytes) -> dict[str, Any] | RowError:
-    try:
-        fields = json.loads(line)
-    except UnicodeDecodeError as error:
-        return RowError(f"is no UTF-8 text (byte {error.start})", "save the file as UTF-8")
-    except (ValueError, RecursionError) as error:
-        return RowError(f"is no JSON: {error}", "write one JSON object a line")
-    if not isinstance(fields, dict):
-        return RowError("is no JSON object", 'write one such as {"question": "...", "answer": "..."} a line')
-    return fields
-
-
-def row_problem(name: str, line: int, error: RowError) -> Problem:
-    """The problem that a bad row is."""
-    return Problem(f"{name}:{line}", error.message, error.remedy)
+def _damage(error: Exception) -> RowError:
+    reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return RowError(f"cannot be read on from here: {reason}", "the file is damaged, cut short or of another kind")

@@ -35,7 +35,7 @@ class LocalBackend:
             for leftover in self.home.runs.glob(f"*{files.PARTIAL}"):
                 files.remove(leftover)
             with files.new_folder(self._folder(run_id)) as partial:
-                shutil.copytree(draft, partial, dirs_exist_ok=True)
+                shutil.copytree(draft, partial, copy_function=_copy, dirs_exist_ok=True)
 
     def runs(self) -> list[str]:
         """The names of all run folders, oldest first."""
@@ -116,3 +116,7 @@ class LocalBackend:
 
     def _folder(self, run_id: str) -> Path:
         return self.home.runs / run_id
+
+
+def _copy(source: str, target: str) -> None:
+    files.copy_file(Path(source), Path(target))

@@ -71,8 +71,21 @@ def stop(processes: Sequence[psutil.Process], grace: float) -> None:
 
 
 def stop_children(grace: float) -> None:
-    """End every process that this one has started, with their children; see `stop`."""
-    stop(psutil.Process().children(recursive=True), grace)
+    """End every process that this one has started, with their children, but for the loggers; see `stop`."""
+    found = []
+    for child in psutil.Process().children():
+        if not _is_logger(child):
+            with suppress(psutil.NoSuchProcess):
+                found += [child, *child.children(recursive=True)]
+    stop(found, grace)
+
+
+def _is_logger(process: psutil.Process) -> bool:
+    """Whether the process logs a run; the driver ends those itself, after everything that they have to log."""
+    try:
+        return "ftk.loggers.sender" in process.cmdline()[:4]
+    except psutil.Error:
+        return False
 
 
 def send(process: psutil.Process, number: signal.Signals) -> None:

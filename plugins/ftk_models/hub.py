@@ -4,7 +4,10 @@ import re
 
 from ftk.plugin import Artifact, FetchedModel, FtkError, Repository, Run, download, files
 
-TOKENIZER_FILES = ("tokenizer*", "*.jinja", "*.model", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json")
+TOKENIZER_FILES = (
+    *("tokenizer*", "*.jinja", "*.model", "vocab*", "merges.txt"),
+    *("special_tokens_map.json", "added_tokens.json"),
+)
 MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "tokenizer*")
 """What is fetched of a repository: no weights but safetensors, which load without executing anything."""
 

@@ -51,12 +51,13 @@ class Shuffle(Sampler[int]):
     The samplers of transformers draw from the global random state, which differs after a resume; and the one
     that groups by length does not group small sets of rows.
 
-    :param rows: how many rows there are.
+    :param rows: how many rows (or packs) there are.
+    :param seed: what the order depends on beside the epoch; None keeps that of the data.
     :param lengths: tokens in each row, when rows of similar length should share a batch.
     :param batch: rows that make one optimizer step.
     """
 
-    def __init__(self, rows: int, seed: int, lengths: list[int] | None, batch: int) -> None:
+    def __init__(self, rows: int, seed: int | None, lengths: list[int] | None, batch: int) -> None:
         self.rows = rows
         self.seed = seed
         self.lengths = lengths
@@ -71,6 +72,8 @@ class Shuffle(Sampler[int]):
         return self.rows
 
     def __iter__(self) -> Iterator[int]:
+        if self.seed is None:
+            return iter(range(self.rows))
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         order: list[int] = torch.randperm(self.rows, generator=generator).tolist()
         return iter(order if self.lengths is None else self._grouped(order, self.lengths, generator))
@@ -93,26 +96,34 @@ class PaddingCollator:
     """Makes a batch of rows of different lengths, filled up at their right.
 
     :param padding: the token id to pad with; which one does not matter, as it is masked.
+    :param width: tokens that every batch has; None for those of the longest row.
     """
 
-    def __init__(self, padding: int) -> None:
+    def __init__(self, padding: int, width: int | None = None) -> None:
         self.padding = padding
+        self.width = width
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, Tensor]:
-        labels = _pad([row["labels"] for row in rows], IGNORED)
-        # The label of each token's successor, which is what its logits are compared with.
-        targets = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORED)
-        trained = targets != IGNORED
-        return {
-            "input_ids": _pad([row["input_ids"] for row in rows], self.padding),
-            "attention_mask": _pad([row["attention_mask"] for row in rows], 0),
-            "labels": labels,
-            # Logits over a whole vocabulary are a large part of the work: only those that the loss looks at.
-            "logits_to_keep": trained,
-            "shift_labels": targets[trained],
-        }
+        width = self.width or max(len(row["input_ids"]) for row in rows)
+        ids = pad([row["input_ids"] for row in rows], self.padding, width)
+        labels = pad([row["labels"] for row in rows], IGNORED, width)
+        return {**batch_of(ids, labels), "attention_mask": pad([row["attention_mask"] for row in rows], 0, width)}
 
 
-def _pad(rows: Sequence[list[int]], value: int) -> Tensor:
-    width = max(map(len, rows))
+def batch_of(ids: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """What a model needs to know of token ids and labels to compute the loss."""
+    # The label of each token's successor, which is what its logits are compared with.
+    targets = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORED)
+    trained = targets != IGNORED
+    return {
+        "input_ids": ids,
+        "labels": labels,
+        # Logits over a whole vocabulary are a large part of the work: only those that the loss looks at.
+        "logits_to_keep": trained,
+        "shift_labels": targets[trained],
+    }
+
+
+def pad(rows: Sequence[list[int]], value: int, width: int) -> Tensor:
+    """The rows as a matrix, filled up with `value` at their right."""
     return torch.tensor([row + [value] * (width - len(row)) for row in rows])

@@ -17,7 +17,7 @@ SAMPLES = 10
 SHORT = ("--set", "max_steps=3")
 """Steps with a checkpoint in the middle and one at the end."""
 
-COUNTED = {"make_folder", "write_bytes", "copy_file", "write_stream", "link_file", "remove", "publish_folder"}
+COUNTED = {"make_folder", "write_bytes", "copy_file", "write_stream", "link_file", "refer", "remove", "publish_folder"}
 
 COMPOSED = {"write_text", "write_json", "new_folder", "locked"}
 """They write by the counted ones alone, or only an empty file to lock."""

@@ -14,6 +14,7 @@ COMMANDS = {
     "logs": "Print the output of a run.",
     "attach": "Watch a run live; Ctrl-C lets go of it.",
     "cancel": "Stop a run after a checkpoint.",
+    "sync": "Send to loggers what they lack of a run.",
     "infer": "Ask a tuned model.",
     "plugins": "List the installed plugins.",
 }

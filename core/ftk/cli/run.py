@@ -25,6 +25,7 @@ STAGES = click.Choice(["stage_data", "prepare_model", "train", "merge"])
 @click.option("--data", type=click.Path(path_type=Path), help="Data file to use in place of the config's.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key of the config; may be repeated.")
 @click.option("--engine", metavar="NAME", help="Who trains [FTK_ENGINE, else the config's].")
+@click.option("--logger", "loggers", multiple=True, metavar="NAME", help="Who logs; may be repeated; none for nobody.")
 @click.option("--from", "first", type=STAGES, help="With --resume: do this stage and all later ones again.")
 @click.option("--until", type=STAGES, default="merge", show_default=True, help="The last stage to do.")
 @click.option("--no-merge", is_flag=True, help="Keep the adapter beside the base model.")
@@ -39,6 +40,7 @@ def command(
     data: Path | None,
     sets: tuple[str, ...],
     engine: str | None,
+    loggers: tuple[str, ...],
     first: str | None,
     until: str,
     no_merge: bool,
@@ -62,7 +64,7 @@ def command(
         raise click.UsageError("--from goes with --resume")
     from ftk.home import Home
 
-    changed = [*sets, *_flags(no_merge=no_merge, engine=engine)]
+    changed = [*sets, *_flags(no_merge, engine, loggers)]
     arguments = ["--until", until, *(["--from", first] if first else [])]
     if config is None:
         record = _existing(str(resume), changed, runs_dir, backend)
@@ -76,9 +78,14 @@ def command(
     return _start(_create(config, resolved, place), arguments, detach, as_json)
 
 
-def _flags(no_merge: bool, engine: str | None) -> list[str]:
+def _flags(no_merge: bool, engine: str | None, loggers: Sequence[str]) -> list[str]:
     """Flags that stand for keys of the config; they come after `--set` and so win."""
-    return [*(["ftk.stages.merge=none"] if no_merge else []), *([f"ftk.engine={engine}"] if engine else [])]
+    named = ", ".join(name for name in loggers if name != "none")
+    return [
+        *(["ftk.stages.merge=none"] if no_merge else []),
+        *([f"ftk.engine={engine}"] if engine else []),
+        *([f"ftk.loggers=[{named}]"] if loggers else []),
+    ]
 
 
 def _overrides(changed: list[str], backend: str | None) -> "list[Override]":

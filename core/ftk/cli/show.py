@@ -45,6 +45,7 @@ def _as_json(record: "RunRecord") -> dict[str, Any]:
 
 def _lines(record: "RunRecord") -> Iterator[str]:
     from ftk.cli.view import duration
+    from ftk.loggers.unsent import unsent_lines
 
     yield f"{record.id}  {record.state()}"
     for stage, manifest in record.manifests().items():
@@ -58,3 +59,5 @@ def _lines(record: "RunRecord") -> Iterator[str]:
     for event in record.events():
         if event.kind == "notice":
             yield f"  note: {event['message']}"
+    for line in unsent_lines(record):
+        yield f"  {line}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ftk.loggers.unsent import logger_progress
 from ftk.record import RunRecord
 
 SPLITS = {"train": "training rows", "eval": "held-out rows"}
@@ -56,6 +57,9 @@ def _places(record: RunRecord) -> Iterator[str]:
         yield f"{kind:<9}{_place(record, results['train']['folder'])}"
     if "merge" in results:
         yield f"merged   {_place(record, results['merge']['folder'])}"
+    for name, progress in logger_progress(record).items():
+        if progress.link:
+            yield f"{name:<8} {progress.link}"
 
 
 def _place(record: RunRecord, artifact: str) -> str:

@@ -161,5 +161,7 @@ _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "metrics": lambda fields: f"  step {fields['step']}/{fields['steps']}  {_step_text(fields)}",
     "asking": lambda fields: f"  asking the {fields['model']} model",
     "generation": lambda fields: f"  answered {fields['done']} of {fields['of']}",
+    "logger_link": lambda fields: f"  {fields['logger']}: {fields['link'] or 'is logging'}",
+    "logger_unsent": lambda fields: f"  note: {fields['message']}",
     "notice": lambda fields: f"  note: {fields['message']}",
 }

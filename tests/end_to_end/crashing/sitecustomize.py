@@ -18,7 +18,7 @@ COUNTER_VARIABLE = "CRASH_COUNTER"
 MOMENT_VARIABLE = "CRASH_MOMENT"
 """The moment of the crash; 0 for none."""
 
-WRITERS = ("make_folder", "write_bytes", "copy_file", "write_stream", "link_file", "remove", "publish_folder")
+WRITERS = ("make_folder", "write_bytes", "copy_file", "write_stream", "link_file", "refer", "remove", "publish_folder")
 """The operations of `ftk.files`; its other functions only read, or call these."""
 
 

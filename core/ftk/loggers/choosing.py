@@ -1,0 +1,97 @@
+"""Which loggers a run has: those of `ftk.loggers`, or else those that the config's keys ask for."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from ftk.command import Environment
+from ftk.errors import Problem, UsageError
+from ftk.loading import reason
+from ftk.schema import Place, Schema
+
+if TYPE_CHECKING:
+    from ftk.backend import Backend
+    from ftk.config import Config
+    from ftk.loggers.logger import Logger
+    from ftk.manager import Manager
+
+LOGGERS: Schema = {"type": ["array", "null"], "items": {"type": "string"}, "default": None}
+"""The key `ftk.loggers`."""
+
+LOGGING: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "drain": {"type": "number", "minimum": 0, "default": 10},
+        "system_interval": {"type": "number", "exclusiveMinimum": 0, "default": 15},
+    },
+}
+"""The key `ftk.logging`: seconds that loggers have at the end of a run, and between two looks at the machine."""
+
+
+def choose_loggers(
+    named: Sequence[str] | None, values: Mapping[str, Any], manager: "Manager", place: Place
+) -> tuple[list[str], list[Problem]]:
+    """The loggers of a run, and what is wrong with their names.
+
+    :param named: those of `ftk.loggers`; None where the keys of the loggers choose.
+    :param values: the config.
+    """
+    known = manager.loggers()
+    if named is None:
+        return [name for name, logger in known.items() if _is_wanted(logger, values, manager)], []
+    wrong = [(number, name) for number, name in enumerate(named) if name not in known]
+    problems = [Problem(place(("ftk", "loggers", number)), *_unknown(name, manager)) for number, name in wrong]
+    return list(dict.fromkeys(named)), problems
+
+
+def _is_wanted(logger: "Logger", values: Mapping[str, Any], manager: "Manager") -> bool | None:
+    try:
+        return logger.is_wanted(values)
+    except Exception as error:  # a stranger's bug is told by his name, and the others go on
+        manager.broken[logger.name] = f"its is_wanted raised {reason(error)}"
+        return False
+
+
+def _unknown(name: str, manager: "Manager") -> tuple[str, str]:
+    if name in manager.broken:
+        return f"plugin {name!r} is broken: {manager.broken[name]}", "mend it, or choose another logger"
+    known = list(manager.loggers())
+    near = get_close_matches(name, known, n=1)
+    remedy = f"did you mean {near[0]!r}?" if near else f"those that there are: {', '.join(known) or 'none'}"
+    return f"no plugin brings the logger {name!r}", remedy
+
+
+def find_loggers(names: Sequence[str], manager: "Manager") -> "list[Logger]":
+    """The loggers of these names.
+
+    :raises UsageError: when there is none of one of them.
+    """
+    known = manager.loggers()
+    for name in names:
+        if name not in known:
+            raise UsageError(*_unknown(name, manager))
+    return [known[name] for name in names]
+
+
+def refuse_missing(loggers: "Sequence[Logger]", backend: "Backend") -> None:
+    """Stop at a logger whose libraries are missing where the run lives.
+
+    :raises UsageError: naming the logger and the remedy.
+    """
+    for logger in loggers:
+        if problem := backend.find_problem(Environment(logger.name, logger.modules, logger.remedy)):
+            raise UsageError(f"logger {logger.name}: {problem}", logger.remedy)
+
+
+def logger_keys(manager: "Manager") -> dict[str, Schema]:
+    """The config keys of all loggers, which are understood with every engine."""
+    return {key: schema for logger in manager.loggers().values() for key, schema in logger.keys.items()}
+
+
+def keys_without_effect(config: "Config", manager: "Manager") -> Iterator[str]:
+    """Sentences about keys that were set for a logger which the run does not have."""
+    for name, logger in manager.loggers().items():
+        given = [key for key in logger.keys if config.get(key)]
+        if given and name not in config.ftk["loggers"] and _is_wanted(logger, config.values, manager) is not False:
+            yield f"{', '.join(given)} has no effect, since {name} is not chosen (`--logger {name}`)"

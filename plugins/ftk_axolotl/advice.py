@@ -1,0 +1,42 @@
+"""Known failures of axolotl and DeepSpeed, with their remedies."""
+
+from ftk.plugin import SMALLER, Advice
+
+ADVICE = (
+    Advice(
+        r"CUDA out of memory|CUDA error: out of memory|torch\.OutOfMemoryError",
+        "the GPU's memory is used up",
+        f"{SMALLER}, or use more GPUs with `deepspeed: zero3`",
+    ),
+    Advice(
+        r"ZeroDivisionError: (integer )?(division|modulo) by zero|steps_in_epoch",
+        "an epoch has no step: there are fewer rows than one batch of all processes needs",
+        "add rows, or lower micro_batch_size, gradient_accumulation_steps or the number of GPUs;"
+        " with sample_packing, lower sequence_len",
+    ),
+    Advice(
+        r"eval dataset split is too small for sample_packing",
+        "the held-out rows are too few to be packed",
+        "set eval_sample_packing: false, or raise val_set_size",
+    ),
+    Advice(
+        r"No module named 'flash_attn'|FlashAttention2 has been toggled on, but it cannot be used",
+        "flash-attn is not installed beside axolotl",
+        "set attn_implementation: sdpa, or install flash-attn there",
+    ),
+    Advice(
+        r"'Accelerator' object has no attribute 'deepspeed_config'",
+        "a logger of axolotl's own asks for a DeepSpeed config that is not there",
+        "remove wandb_log_model from the config: ftk's loggers send the model",
+    ),
+    Advice(
+        r"axolotl trains with .* asked for",
+        "DeepSpeed or a process was asked for and is not there",
+        "look for ACCELERATE_ variables in your environment and for an accelerate config in your home folder",
+    ),
+    Advice(
+        r"Torch not compiled with CUDA enabled",
+        "a part of axolotl that needs a GPU was asked for on a CPU",
+        "remove the key that asks for it; the README names those that ftk adapts by itself",
+    ),
+)

@@ -1,0 +1,73 @@
+"""The axolotl.yml of a run: the person's config, with the documented keys rewritten."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ftk.plugin import Config, FtkError, Run, StagedData, files
+from ftk_axolotl import deepspeed
+from ftk_axolotl.cpu import adapted
+from ftk_axolotl.keys import ALL, is_loggers
+from ftk_axolotl.prepared import Prepared
+
+FILE = "axolotl.yml"
+
+PLUGIN = "ftk_in_axolotl.Plugin"
+
+PAIRS: Mapping[str, str] = {"field_prompt": "prompt", "field_chosen": "chosen", "field_rejected": "rejected"}
+UNPAIRED: Mapping[str, str] = {"field_prompt": "prompt", "field_completion": "completion", "field_label": "label"}
+"""The columns of staged texts, which axolotl takes as they are."""
+
+
+def write_engine_config(run: Run, data: StagedData, on_cpu: bool, resumes: bool) -> None:
+    """Write what axolotl reads, and tell what a CPU needs otherwise.
+
+    :param data: the staged rows.
+    :param on_cpu: whether there is no GPU.
+    :param resumes: whether the run has a checkpoint to go on from.
+    """
+    config = passed_on(run.config) | _data_keys(run, data)
+    if resumes:
+        config.pop("resume_from_checkpoint", None)  # axolotl would begin there again
+    if config.get("deepspeed"):
+        config["deepspeed"] = deepspeed.content_of(config["deepspeed"])
+    changes = adapted(config) if on_cpu else {}
+    config |= changes
+    if changes:
+        run.notice(f"axolotl is adapted to this CPU: {_told(changes)}")
+    if config.get("deepspeed"):
+        files.write_json(run.folder / deepspeed.FILE, config["deepspeed"])
+        config["deepspeed"] = deepspeed.FILE
+    config["plugins"] = [*(config.get("plugins") or []), PLUGIN]
+    config["auto_resume_from_checkpoints"] = True
+    files.write_text(run.folder / FILE, Config(config).dump())
+
+
+def passed_on(config: Config) -> dict[str, Any]:
+    """The keys of a run's config that are axolotl's."""
+    known = {"base_model", *ALL}
+    return {key: value for key, value in config.values.items() if key in known and not is_loggers(key)}
+
+
+def _data_keys(run: Run, data: StagedData) -> dict[str, Any]:
+    folder = Prepared(run, data).folder.path
+    keys: dict[str, Any] = {"datasets": [_dataset(data, data.TRAIN)], "val_set_size": 0}
+    keys["dataset_prepared_path"] = folder
+    if data.eval_rows:
+        keys["test_datasets"] = [{**_dataset(data, data.EVAL), "split": "train"}]
+    return keys
+
+
+def _dataset(data: StagedData, name: str) -> dict[str, Any]:
+    """A file of staged rows as axolotl reads it; its path is relative to the run, where axolotl works."""
+    if data.folder.root != "run":
+        raise FtkError("the staged data lie outside the run", "a bug of the plugin that provides stage_data")
+    dataset: dict[str, Any] = {"path": f"{data.folder.path}/{name}", "ds_type": "parquet"}
+    kinds: Mapping[str, Mapping[str, str]] = {"preference": PAIRS, "unpaired": UNPAIRED}
+    kind = getattr(data, "kind", "sft")
+    return {**dataset, "type": dict(kinds[kind])} if kind in kinds else dataset
+
+
+def _told(changes: Mapping[str, Any]) -> str:
+    """The changes as a person writes them in a config."""
+    return ", ".join(f"{key}: {json.dumps(value)}" for key, value in changes.items() if key != "deepspeed")

@@ -1,0 +1,46 @@
+"""The config keys that axolotl reads, and the closed list of those that ftk rewrites for it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ftk.plugin import OUTPUT_DIR, Schema
+
+VERSION = "0.19.0"
+"""The axolotl that `keys.json` was made from, by `make_keys.py`, and that the locks install."""
+
+REWRITTEN = (
+    "datasets",
+    "test_datasets",
+    "val_set_size",
+    "dataset_prepared_path",
+    "plugins",
+    "deepspeed",
+    "auto_resume_from_checkpoints",
+    "resume_from_checkpoint",
+)
+"""Keys whose values in the run's axolotl.yml are ftk's, beside the loggers' and those of `cpu.py`.
+
+`base_model` and `tokenizer_config` keep their values there: their folders in the cache stand on axolotl's command line.
+"""
+
+LOGGERS = ("wandb", "mlflow", "tensorboard")
+"""Words in the names of keys that are left out: what they name is sent by ftk's own loggers."""
+
+SETTINGS = ("logging_steps", "save_steps", "saves_per_epoch", "save_total_limit", "dataset_num_proc", "gc_steps")
+"""Keys that leave the result of a training as it is."""
+
+
+def is_loggers(key: str) -> bool:
+    """Whether a key is one of axolotl's own loggers."""
+    return any(word in key for word in LOGGERS)
+
+
+def _read() -> dict[str, Schema]:
+    every: dict[str, Schema] = json.loads(Path(__file__).with_name("keys.json").read_text(encoding="utf-8"))
+    return {key: schema for key, schema in every.items() if not is_loggers(key)} | {"output_dir": OUTPUT_DIR}
+
+
+ALL: Mapping[str, Schema] = _read()
+TRAINING_KEYS: Mapping[str, Schema] = {key: schema for key, schema in ALL.items() if key not in SETTINGS}
+SETTING_KEYS: Mapping[str, Schema] = {key: ALL[key] for key in SETTINGS}

@@ -1,0 +1,72 @@
+"""How axolotl is started: as its own users do, one process a GPU."""
+
+from ftk.plugin import PYTHON, Artifact, Config, Schema
+
+MODULE = "axolotl.cli.train"
+
+SHUTDOWN = 300
+"""Seconds in which the processes of a training that is asked to stop may write their checkpoint."""
+
+HUB_KEYS = ("hub_model_id", "push_dataset_to_hub", "processor_type", "trust_remote_code")
+"""Keys for which axolotl asks the hub itself."""
+
+BLOCK: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "nproc": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "default": None,
+            "description": "processes that train together; empty for one a GPU",
+        },
+        "launcher": {
+            "enum": ["python", "torchrun", "accelerate", None],
+            "default": None,
+            "description": "empty for python where one process trains, else torchrun",
+        },
+        "telemetry": {"type": "boolean", "default": False, "description": "let axolotl report its use to its makers"},
+    },
+}
+"""The block `ftk.axolotl` of a config."""
+
+
+def argv(launcher: str | None, nproc: int, arguments: tuple[str | Artifact, ...]) -> tuple[str | Artifact, ...]:
+    """The command that trains.
+
+    :param launcher: `python`, `torchrun` or `accelerate`; None for the one that is needed.
+    :param nproc: processes that train together.
+    :param arguments: axolotl's.
+    """
+    match launcher or ("python" if nproc == 1 else "torchrun"):
+        case "python":
+            start: tuple[str, ...] = ("-m",)
+        case "torchrun":
+            alone = ("--standalone", f"--nproc-per-node={nproc}", f"--shutdown-timeout={SHUTDOWN}")
+            start = ("-m", "torch.distributed.run", *alone, "-m")
+        case _:
+            start = ("-m", "accelerate.commands.launch", f"--num_processes={nproc}", "--num_machines=1", "-m")
+    return (PYTHON, *start, MODULE, *arguments)
+
+
+def variables(config: Config, nproc: int, on_cpu: bool) -> dict[str, str]:
+    """The environment of the command.
+
+    :param config: the run's.
+    :param nproc: processes that train together.
+    :param on_cpu: whether there is no GPU.
+    """
+    together_on_cpu = on_cpu and nproc > 1 and not config.get("deepspeed")
+    values = {
+        "FTK_WORLD_SIZE": str(nproc),
+        # With this set, DeepSpeed is silently left out; without it, processes of a CPU train each for itself.
+        "ACCELERATE_USE_CPU": "true" if together_on_cpu else "false",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONSAFEPATH": "1",  # a file of the run must not take the place of a module
+    }
+    if not config.ftk["axolotl"]["telemetry"]:
+        values["AXOLOTL_DO_NOT_TRACK"] = "1"
+    if not any(config.get(key) for key in HUB_KEYS):
+        values["HF_HUB_OFFLINE"] = "1"  # model and data are here
+    return values

@@ -1,0 +1,60 @@
+"""The hooks of axolotl: its training is a command in an interpreter of its own."""
+
+from collections.abc import Mapping, Sequence
+
+from ftk.plugin import (
+    Advice,
+    Config,
+    DatasetFormat,
+    Environment,
+    PreparedModel,
+    Problem,
+    Run,
+    Schema,
+    StagedData,
+    TrainedModel,
+    hookimpl,
+    stage,
+)
+from ftk_axolotl import launch, training
+from ftk_axolotl.advice import ADVICE
+from ftk_axolotl.deepspeed import find_deepspeed_problems
+from ftk_axolotl.keys import SETTING_KEYS, TRAINING_KEYS
+
+ENVIRONMENT = Environment(
+    "axolotl",
+    ("axolotl",),
+    "`ftk env build axolotl` installs it; `--set ftk.environments.axolotl=PYTHON` names an interpreter that has it",
+)
+
+ENGINE = "axolotl"
+
+
+@stage(revision=1, keys=TRAINING_KEYS, settings=SETTING_KEYS, environment=ENVIRONMENT.name)
+def train(run: Run, data: StagedData, model: PreparedModel) -> TrainedModel:
+    """Train with axolotl; a training that was cut short goes on from its last whole checkpoint."""
+    return training.train(run, data, model, ENVIRONMENT.name)
+
+
+@hookimpl
+def environment(name: str) -> Environment | None:
+    """The environment of axolotl."""
+    return ENVIRONMENT if name == ENVIRONMENT.name else None
+
+
+@hookimpl
+def config_block() -> dict[str, Schema]:
+    """How axolotl is started: `ftk.axolotl`."""
+    return {"axolotl": launch.BLOCK}
+
+
+@hookimpl
+def check(config: Config, formats: Mapping[str, DatasetFormat]) -> Sequence[Problem]:
+    """What axolotl or DeepSpeed would refuse after minutes."""
+    return list(find_deepspeed_problems(config)) if config.provider("train") == ENGINE else []
+
+
+@hookimpl
+def advice() -> Sequence[Advice]:
+    """What goes wrong in axolotl and DeepSpeed."""
+    return ADVICE

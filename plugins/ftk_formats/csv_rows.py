@@ -1,0 +1,47 @@
+"""Read comma- and tab-separated values: the first line names the fields, and every field is text."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ftk.plugin import RowError, plain_suffix
+from ftk_formats.opening import open_bytes
+from ftk_formats.row import Row, not_utf8
+
+LONGEST = 1 << 30
+"""Characters that a field may have; Python's own limit is below that of many documents."""
+
+
+def read(path: Path) -> Iterator[Row]:
+    """A row a record, with the line that it begins on; a quoted field may go over several lines."""
+    csv.field_size_limit(LONGEST)
+    delimiter = "\t" if plain_suffix(path) == ".tsv" else ","
+    with open_bytes(path) as stream:
+        reader = csv.reader((line.decode("utf-8") for line in stream), delimiter=delimiter, strict=True)
+        names: list[str] | None = None
+        while True:
+            line = reader.line_num + 1
+            try:
+                values = next(reader)
+            except StopIteration:
+                return
+            except UnicodeDecodeError as error:
+                yield Row(line, not_utf8(error))
+                return
+            except csv.Error as error:
+                yield Row(line, RowError(f"is no CSV: {error}", "close the quotes, and write each `\"` in them twice"))
+                return
+            if not values:
+                continue
+            if names is None:
+                names = [name.removeprefix("\ufeff") for name in values]
+            else:
+                yield Row(line, _fields(names, values))
+
+
+def _fields(names: Sequence[str], values: Sequence[str]) -> dict[str, Any] | RowError:
+    if len(values) != len(names):
+        message = f"has {len(values)} fields, but the first line names {len(names)}"
+        return RowError(message, "put fields that hold the separator in quotes")
+    return dict(zip(names, values, strict=True))

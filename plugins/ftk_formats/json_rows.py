@@ -1,0 +1,42 @@
+"""Read JSON: one object a line, or one list of objects, which may be larger than memory."""
+
+import json
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ftk.plugin import RowError
+from ftk_formats.json_list import read_list
+from ftk_formats.opening import open_bytes
+from ftk_formats.row import Row, not_utf8
+
+BOM = b"\xef\xbb\xbf"
+
+
+def read(path: Path) -> Iterator[Row]:
+    """The rows of a file; blank lines are passed over."""
+    with open_bytes(path) as stream:
+        before = 0
+        for line in stream:
+            if content := line.removeprefix(BOM).strip():
+                rows = read_list if content.startswith(b"[") else _read_lines
+                yield from rows(line.removeprefix(BOM), stream, before + 1)
+                return
+            before += 1
+
+
+def _read_lines(first: bytes, stream: BinaryIO, number: int) -> Iterator[Row]:
+    for place, line in enumerate(chain((first,), stream), number):
+        if not line.isspace():
+            yield Row(place, _parse(line))
+
+
+def _parse(line: bytes) -> dict[str, Any] | RowError:
+    try:
+        fields = json.loads(line)
+    except UnicodeDecodeError as error:
+        return not_utf8(error)
+    except (ValueError, RecursionError) as error:
+        return RowError(f"is no JSON: {error}", "write one JSON object a line")
+    return fields if isinstance(fields, dict) else not_an_object()

@@ -1,0 +1,1 @@
+"""The logger `jsonl`: the metrics of a run in one file of JSON lines."""

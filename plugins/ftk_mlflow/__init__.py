@@ -1,0 +1,1 @@
+"""The logger `mlflow`: a run on an MLflow server, or in files as MLflow keeps them."""

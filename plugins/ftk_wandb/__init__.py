@@ -1,0 +1,1 @@
+"""The logger `wandb`: a run in Weights & Biases."""
