@@ -5,6 +5,9 @@ from typing import Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
 
 T = TypeVar("T", bound="Result")
 
+DataKind = Literal["sft", "preference", "unpaired"]
+"""What rows are trained for: by their labels, by the better of two answers, or by answers that are good or bad."""
+
 
 @dataclass(frozen=True)
 class Artifact:
@@ -68,6 +71,8 @@ class StagedData(Result):
     :param tokens: tokens of the rows to train on.
     :param trained_tokens: those of them that carry loss.
     :param truncated_rows: rows longer than `sequence_len`, which are left out.
+    :param kind: `sft`; `preference` (columns `prompt`, `chosen`, `rejected`, as text and, with `_ids` behind their
+        names, as tokens) or `unpaired` (`prompt` and `completion` in the same way, and the boolean `label`).
     """
 
     folder: Artifact
@@ -77,6 +82,7 @@ class StagedData(Result):
     tokens: int
     trained_tokens: int
     truncated_rows: int
+    kind: DataKind = "sft"
 
     TRAIN: ClassVar[str] = "train.parquet"
     EVAL: ClassVar[str] = "eval.parquet"

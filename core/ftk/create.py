@@ -12,6 +12,7 @@ from ftk import files
 from ftk.backend import Backend
 from ftk.config import Config, Override, read_config, resolve
 from ftk.errors import ProblemsFound, UsageError
+from ftk.inlining import inlined
 from ftk.locating import data_problems, located_data, located_model, put_data
 from ftk.loggers.choosing import find_loggers, refuse_missing
 from ftk.manager import NO_PROVIDER, Manager
@@ -35,6 +36,7 @@ def prepare_config(path: Path, data: Path | None, overrides: Sequence[Override],
     config = _with(config, **_only_data(config, data)) if data else config
     model = located_model(config["base_model"], path.parent)
     config = _with(config, **located_data(config, path.parent), base_model=model)
+    config = _with(config, **inlined(config, path.parent, manager))
     problems = [*data_problems(config), *manager.check(config)]
     if problems:
         raise ProblemsFound(problems)

@@ -12,16 +12,19 @@ from ftk.errors import Cancelled, CommandFailed, FtkError, PluginError, Problem,
 from ftk.evaluation import SAMPLES_FILE
 from ftk.home import Home
 from ftk.hub import Repository, download
+from ftk.inlining import JSON_FILE
 from ftk.loggers.logger import LoggedRun, Logger
 from ftk.reporter import EVENTS_VARIABLE, Reporter
 from ftk.run import LOG_FILE, FetchedModel, Run
 from ftk.schema import Schema, complete, find_problems
+from ftk.sources import plain_suffix
 from ftk.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, TEST_DATASETS, hookimpl, stage
 
 __all__ = [
     "BASE_MODEL",
     "DATASETS",
     "EVENTS_VARIABLE",
+    "JSON_FILE",
     "LOG_FILE",
     "OUTPUT_DIR",
     "PYTHON",
@@ -72,5 +75,6 @@ __all__ = [
     "find_problems",
     "format_of",
     "hookimpl",
+    "plain_suffix",
     "stage",
 ]

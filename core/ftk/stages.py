@@ -48,6 +48,10 @@ DATASETS: Schema = {
                 "enum": ["json", "csv", "parquet", "arrow", "text", None],
                 "description": "how the files are read, where their names do not tell",
             },
+            "sample_by": {
+                "enum": ["line", "document", None],
+                "description": "of text: a line is a row, or the whole file is one",
+            },
             "data_files": {
                 "type": ["string", "array", "null"],
                 "items": {"type": "string"},

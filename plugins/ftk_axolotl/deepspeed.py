@@ -12,6 +12,14 @@ FILE = "deepspeed.json"
 _PRESETS = Path(__file__).with_name("presets")
 
 _AUTO_FLAG: Schema = {"enum": ["auto", True, False]}
+_AUTO_NUMBER: Schema = {
+    "type": ["number", "string"],
+    "pattern": "^auto$",
+    "minimum": 0,
+    "description": 'a number or "auto"',
+}
+_AUTO_COUNT: Schema = {**_AUTO_NUMBER, "type": ["integer", "string"], "description": 'a whole number or "auto"'}
+_FLAG: Schema = {"enum": ["auto", True, False]}
 _AUTO_NUMBER: Schema = {"type": ["number", "string"], "pattern": "^auto$", "exclusiveMinimum": 0, "description": "auto"}
 _AUTO_COUNT: Schema = {"type": ["integer", "string"], "pattern": "^auto$", "minimum": 0, "description": "auto"}
 _FLAG: Schema = {"type": "boolean"}
@@ -117,9 +125,20 @@ def _contradictions(config: Config, content: Mapping[str, Any], place: str) -> I
         inside, beside = content.get(inner, "auto"), config.get(outer)
         if inside != "auto" and beside is not None and inside != beside:
             yield _contradiction(place, inner, inside, outer, beside)
+    yield from _batch_problems(config, content, place)
     zero = content.get("zero_optimization", {})
     if _offloads(zero, "offload_param") and zero.get("stage") != 3:
         yield Problem(place, "offload_param needs ZeRO stage 3", 'set "stage": 3, or remove offload_param')
+
+
+def _batch_problems(config: Config, content: Mapping[str, Any], place: str) -> Iterator[Problem]:
+    whole = content.get("train_batch_size", "auto")
+    one = (config.get("micro_batch_size") or 1) * (config.get("gradient_accumulation_steps") or 1)
+    if whole != "auto" and whole % one:
+        message = f"the DeepSpeed config has train_batch_size {whole}, which is no multiple of"
+        yield Problem(
+            place, f"{message} micro_batch_size times gradient_accumulation_steps, {one}", 'write "auto" there'
+        )
 
 
 def _offloads(zero: Mapping[str, Any], key: str) -> bool:

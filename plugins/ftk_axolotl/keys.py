@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from ftk.plugin import OUTPUT_DIR, Schema
+from ftk.plugin import JSON_FILE, OUTPUT_DIR, Schema
 
 VERSION = "0.19.0"
 """The axolotl that `keys.json` was made from, by `make_keys.py`, and that the locks install."""
@@ -38,7 +38,8 @@ def is_loggers(key: str) -> bool:
 
 def _read() -> dict[str, Schema]:
     every: dict[str, Schema] = json.loads(Path(__file__).with_name("keys.json").read_text(encoding="utf-8"))
-    return {key: schema for key, schema in every.items() if not is_loggers(key)} | {"output_dir": OUTPUT_DIR}
+    read = {key: schema for key, schema in every.items() if not is_loggers(key)}
+    return {**read, "deepspeed": {**read["deepspeed"], **JSON_FILE}, "output_dir": OUTPUT_DIR}
 
 
 ALL: Mapping[str, Schema] = _read()

@@ -1,7 +1,5 @@
 """What axolotl makes of the staged rows (filtered, packed), kept in the cache by content."""
 
-from typing import Any
-
 from ftk.plugin import Artifact, Run, StagedData, files
 from ftk_axolotl.checkpoints import MARKER, is_complete
 from ftk_axolotl.keys import VERSION

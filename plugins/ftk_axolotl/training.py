@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ftk.plugin import Artifact, Command, PreparedModel, Resources, Run, StagedData, TrainedModel, files
+from ftk.plugin import Command, PreparedModel, Resources, Run, StagedData, TrainedModel, files
 from ftk_axolotl import launch
 from ftk_axolotl.checkpoints import remove_torn_checkpoints
 from ftk_axolotl.engine_config import FILE, write_engine_config

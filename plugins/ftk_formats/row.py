@@ -21,3 +21,8 @@ class Row:
 def not_utf8(error: UnicodeDecodeError) -> RowError:
     """What is wrong with text of another encoding."""
     return RowError(f"is no UTF-8 text (byte {error.start})", "save the file as UTF-8")
+
+
+def not_an_object() -> RowError:
+    """What is wrong with JSON of another kind."""
+    return RowError("is no JSON object", 'write one such as {"question": "...", "answer": "..."}')

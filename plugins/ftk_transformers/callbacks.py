@@ -13,6 +13,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from ftk.reporter import Reporter
 from ftk_transformers.checkpoints import checkpoint_at, make_portable, mark_complete, remove_oldest
+from ftk_transformers.settings import Settings
 
 STOPPED = 128 + signal.SIGTERM
 """Exit code of a training that was asked to stop, as a shell has it."""
@@ -60,15 +61,15 @@ class Progress(TrainerCallback):
         if "loss" in logs:
             self._report_step(state, logs)
         elif "eval_loss" in logs:
-            self._emit(state, {"eval_loss": logs["eval_loss"]})
+            self._emit(state, {"eval_loss": logs["eval_loss"], **_rewards(logs)})
             _print(state, f"eval_loss {logs['eval_loss']:.4f}")
 
     def _report_step(self, state: TrainerState, logs: dict[str, float]) -> None:
         seconds, tokens = map(sum, zip(*self.recent, strict=True))
         speed = tokens / seconds
         left = (state.max_steps - state.global_step) * seconds / len(self.recent)
-        learning = {name: logs[name] for name in ("loss", "grad_norm", "learning_rate")}
-        self._emit(state, {**learning, "tokens_per_second": speed, "seconds_left": left})
+        learning = {name: logs[name] for name in ("loss", "grad_norm", "learning_rate") if name in logs}
+        self._emit(state, {**learning, **_rewards(logs), "tokens_per_second": speed, "seconds_left": left})
         _print(state, f"loss {logs['loss']:.4f}  lr {logs['learning_rate']:.3g}  {speed:.0f} tokens/s")
         if not math.isfinite(logs["loss"]):
             self.reporter.notice(f"the training diverged: loss {logs['loss']} at step {state.global_step}")
@@ -80,6 +81,11 @@ class Progress(TrainerCallback):
         self.reporter.emit("metrics", **position, **finite)
 
 
+def _rewards(logs: dict[str, float]) -> dict[str, float]:
+    """What trainings on preferences say beside the loss, such as `rewards/accuracies`."""
+    return {name: value for name, value in logs.items() if name.removeprefix("eval_").startswith("rewards/")}
+
+
 def _print(state: TrainerState, text: str) -> None:
     print(f"step {state.global_step}/{state.max_steps}  {text}", flush=True)
 
@@ -88,24 +94,31 @@ class Checkpoints(TrainerCallback):
     """Marks each checkpoint complete, and only then removes old ones: there is always one to go on from.
 
     :param run: the run's folder, to which reported paths are relative.
-    :param base_model: the name of the base model in the config.
-    :param limit: how many checkpoints to keep; None for all.
+    :param settings: of the training.
     """
 
-    def __init__(self, reporter: Reporter, run: Path, base_model: str, limit: int | None) -> None:
+    def __init__(self, reporter: Reporter, run: Path, settings: Settings) -> None:
         self.reporter = reporter
         self.run = run
-        self.base_model = base_model
-        self.limit = limit
+        self.settings = settings
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        """Have the first step saved, where that is asked for."""
+        if self.settings.schedule.save_first_step and state.global_step == 1:
+            control.should_save = True
+        return control
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Take over the checkpoint that the trainer has just written."""
         output = Path(str(args.output_dir))
         checkpoint = checkpoint_at(output, state.global_step)
-        make_portable(checkpoint, self.base_model)
+        make_portable(checkpoint, self.settings.base_model)
         mark_complete(checkpoint)
         self.reporter.emit("checkpoint", step=state.global_step, path=checkpoint.relative_to(self.run).as_posix())
-        remove_oldest(output, self.limit)
+        best = state.best_global_step if self.settings.schedule.keeps_best else None
+        remove_oldest(output, self.settings.reporting.save_total_limit, best)
 
 
 class StopOnRequest(TrainerCallback):

@@ -37,9 +37,12 @@ def make_portable(checkpoint: Path, base_model: str) -> None:
         config = json.loads(path.read_text())
         config["base_model_name_or_path"] = base_model
         # peft writes a set in whatever order this process has it in.
-        if isinstance(config["target_modules"], list):
-            config["target_modules"].sort()
+        for name in ("target_modules", "modules_to_save"):
+            if isinstance(config[name], list):
+                config[name].sort()
         write_json(path, config)
+    path = checkpoint / "trainer_state.json"
+    write_json(path, {**json.loads(path.read_text()), "best_model_checkpoint": None})  # its step says the same
 
 
 def mark_complete(checkpoint: Path) -> None:
@@ -62,10 +65,13 @@ def newest_complete(output: Path) -> Path | None:
     return complete[-1] if complete else None
 
 
-def remove_oldest(output: Path, limit: int | None) -> None:
-    """Keep the newest `limit` checkpoints, one at least; None keeps all."""
-    if limit is not None:
-        for checkpoint in _checkpoints(output)[: -max(limit, 1)]:
+def remove_oldest(output: Path, limit: int, best: int | None = None) -> None:
+    """Keep the newest `limit` checkpoints, one at least.
+
+    :param best: the step of a checkpoint that is kept in any case.
+    """
+    for checkpoint in _checkpoints(output)[: -max(limit, 1)]:
+        if step_of(checkpoint) != best:
             remove(checkpoint)
 
 

@@ -44,7 +44,6 @@ class Device:
         adapted = _on_gpu(settings) if on_gpu else _on_cpu(settings)
         for key, reason in adapted.items():
             reporter.notice(f"{key}: {reason}")
-            print(f"{key}: {reason}", flush=True)
         asked, optimizer = settings.weights, settings.optimization.optimizer
         attention = "sdpa" if "attention" in adapted else asked.attention
         if not on_gpu:

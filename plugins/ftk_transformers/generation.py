@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ftk.files import write_text
 from ftk.reporter import Reporter
+from ftk_transformers.embeddings import resize, rows_with
 from ftk_transformers.model_folder import stored_type
 from ftk_transformers.prompts import Options, Prompt, batches, read_prompts
 
@@ -40,19 +41,22 @@ class Generator:
     """A model that completes prompts.
 
     :param base: the folder of the model.
+    :param tokenizer: the folder of the tokenizer, whose tokens all get embeddings.
     :param adapter: the folder of an adapter to use with it, or `NO_ADAPTER`.
     """
 
-    def __init__(self, base: Path, adapter: Path) -> None:
+    def __init__(self, base: Path, tokenizer: Path, adapter: Path) -> None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         dtype = stored_type(base) if device == "cuda" else torch.float32
         model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, attn_implementation="sdpa")
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(tokenizer)
+        torch.manual_seed(0)  # embeddings that nobody trained are drawn
+        resize(model, rows_with(len(self.tokenizer), model, None if adapter == NO_ADAPTER else adapter))
         if adapter != NO_ADAPTER:
             # Merged, an adapter costs nothing more per token.
             model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
         self.device = device
         self.model = model.to(device).eval()
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(base)
         self.ends = self._ends()
 
     def _ends(self) -> set[int]:
@@ -92,14 +96,15 @@ class Generator:
         return Completion(text, len(new), "length" if end is None else "stop")
 
 
-def generate(base: Path, adapter: Path, source: Path, target: Path) -> None:
+def generate(base: Path, tokenizer: Path, adapter: Path, source: Path, target: Path) -> None:
     """Complete the prompts in the file `source` and write the file `target`, in the same order.
 
     :param base: the folder of the model.
+    :param tokenizer: the folder of the tokenizer.
     :param adapter: the folder of an adapter to use with it, or `-`.
     """
     reporter = Reporter.from_environment()
-    generator = Generator(base, adapter)
+    generator = Generator(base, tokenizer, adapter)
     prompts = read_prompts(source, generator.tokenizer)
     completions: dict[int, Completion] = {}
     began = time.monotonic()

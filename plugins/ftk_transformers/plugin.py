@@ -1,6 +1,6 @@
 """The hooks of the embedded engine: each one is a command in an interpreter with transformers and peft."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ftk.plugin import (
     OUTPUT_DIR,
@@ -9,12 +9,15 @@ from ftk.plugin import (
     Artifact,
     Command,
     Completions,
+    Config,
+    DatasetFormat,
     Endpoint,
     Environment,
     FtkError,
     MergedModel,
     Model,
     PreparedModel,
+    Problem,
     Resources,
     Run,
     StagedData,
@@ -24,10 +27,14 @@ from ftk.plugin import (
     stage,
 )
 from ftk_transformers.advice import ADVICE
+from ftk_transformers.checks import find_problems
 from ftk_transformers.keys import SETTINGS, TRAINING_KEYS
 
+NAME = "transformers"
+"""This plugin, as configs name it."""
+
 ENVIRONMENT = Environment(
-    "transformers",
+    NAME,
     ("torch", "transformers", "peft", "accelerate"),
     '`pip install "finetune-kit[transformers]"` brings them (from a checkout: `pip install -e ".[transformers]"`)',
 )
@@ -37,10 +44,10 @@ RESULT_FILE = "trained.json"
 NO_ADAPTER = "-"
 
 
-@stage(revision=1, keys=TRAINING_KEYS, settings=SETTINGS, environment=ENVIRONMENT.name, default=True)
+@stage(revision=2, keys=TRAINING_KEYS, settings=SETTINGS, environment=ENVIRONMENT.name, default=True)
 def train(run: Run, data: StagedData, model: PreparedModel) -> TrainedModel:
     """Train with transformers and peft; a training that was cut short goes on from its last checkpoint."""
-    _execute(run, "train", run.root, data.folder, model.folder)
+    _execute(run, "train", run.root, data.folder, model.folder, run.tokenizer())
     result = files.read_json(run.path(run.training_folder / RESULT_FILE))
     return TrainedModel(
         folder=run.training_folder,
@@ -63,7 +70,7 @@ def merge(run: Run, model: PreparedModel, trained: TrainedModel) -> MergedModel:
 @stage(revision=1, environment=ENVIRONMENT.name, default=True)
 def generate(run: Run, model: Model, prompts: Artifact, output: Artifact) -> Completions:
     """Complete prompts in batches."""
-    _execute(run, "generate", model.folder, model.adapter or NO_ADAPTER, prompts, output)
+    _execute(run, "generate", model.folder, run.tokenizer(), model.adapter or NO_ADAPTER, prompts, output)
     return Completions(output)
 
 
@@ -87,6 +94,12 @@ def serve(run: Run, model: Model, port: int) -> Endpoint:
 def environment(name: str) -> Environment | None:
     """The environment of all commands of this engine."""
     return ENVIRONMENT if name == ENVIRONMENT.name else None
+
+
+@hookimpl
+def check(config: Config, formats: Mapping[str, DatasetFormat]) -> Sequence[Problem]:
+    """Tell of keys that contradict each other, where this engine trains."""
+    return find_problems(config) if config.ftk["engine"] == NAME else []
 
 
 @hookimpl

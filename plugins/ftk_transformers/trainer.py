@@ -1,7 +1,8 @@
 """The trainer of transformers, set up so that a resumed training equals an uninterrupted one."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,8 @@ from ftk_transformers.optimizers import create_optimizer
 from ftk_transformers.packing import tokens_in
 from ftk_transformers.schedulers import create_scheduler
 from ftk_transformers.settings import Settings
+
+T = TypeVar("T", bound=TrainingArguments)
 
 
 class ReproducibleTrainer(Trainer):
@@ -74,12 +77,7 @@ def order_of(rows: Any, settings: Settings) -> Shuffle:
     return Shuffle(len(rows), None if batches.curriculum_sampling else batches.seed, lengths, batches.rows_per_step)
 
 
-def arguments(settings: Settings, device: Device, output: Path, rows: int, evaluates: bool) -> TrainingArguments:
-    """What transformers needs to know of a training; see `argument_values`."""
-    return checked(TrainingArguments, argument_values(settings, device, output, rows, evaluates))
-
-
-def checked(kind: type[TrainingArguments], values: dict[str, Any]) -> TrainingArguments:
+def checked(kind: type[T], values: Mapping[str, Any]) -> T:
     """The training arguments of these values.
 
     :raises CommandError: when transformers does not take one.
@@ -90,9 +88,7 @@ def checked(kind: type[TrainingArguments], values: dict[str, Any]) -> TrainingAr
         raise CommandError(str(error).partition("\n")[0]) from error
 
 
-def argument_values(
-    settings: Settings, device: Device, output: Path, rows: int, evaluates: bool
-) -> dict[str, Any]:
+def argument_values(settings: Settings, device: Device, output: Path, rows: int, evaluates: bool) -> dict[str, Any]:
     """The values of transformers' training arguments, by name.
 
     :param output: the folder for checkpoints.
@@ -135,7 +131,7 @@ def argument_values(
         "save_steps": schedule.save.in_steps(epoch, steps) or steps,  # the last step is always saved
         "eval_strategy": "steps" if evaluate_every else "no",
         "eval_steps": evaluate_every,
-        "metric_for_best_model": schedule.metric if evaluate_every else None,
+        "metric_for_best_model": schedule.metric if evaluate_every and schedule.tracks_best else None,
         "greater_is_better": schedule.greater_wins,
         "remove_unused_columns": False,  # it would remove what the collator adds
         "dataloader_num_workers": reporting.dataloader_num_workers,

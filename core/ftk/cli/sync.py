@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ftk.record import RunRecord
 
 
-@click.command("sync", epilog="Example: ftk sync latest --logger mlflow")
+@click.command("sync", epilog="Example: ftk sync latest --logger jsonl")
 @click.argument("run", required=False)
 @click.option("--logger", "loggers", multiple=True, metavar="NAME", help="Only to this one; may be repeated.")
 @place_options

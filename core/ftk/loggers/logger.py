@@ -7,7 +7,7 @@ from typing import Any
 
 from ftk.config import Config, load_resolved
 from ftk.create import RESOLVED_FILE
-from ftk.schema import Schema, dotted
+from ftk.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class LoggedRun:
         return self.folder.name
 
     def parameters(self) -> dict[str, Any]:
-        """The resolved config, flattened: `{"lora_r": 8, "datasets[0].path": "data.jsonl", ...}`."""
-        return {dotted(path): value for path, value in _flat((), self.config.values)}
+        """The resolved config, flattened: `{"lora_r": 8, "datasets.0.path": "data.jsonl", ...}`."""
+        return {".".join(map(str, path)): value for path, value in _flat((), self.config.values)}
 
 
 class Logger:

@@ -88,7 +88,10 @@ class Ftk:
 
     def wait_for_event(self, kind: str, **fields: Any) -> dict[str, Any]:
         """The newest run's first event of this kind with these fields."""
-        return self.wait_for(lambda: next((event for event in self.events(kind) if _has(event, fields)), None))
+        found: dict[str, Any] = self.wait_for(
+            lambda: next((event for event in self.events(kind) if _has(event, fields)), None)
+        )
+        return found
 
     def assert_nobody_works(self) -> None:
         """Nothing that works on a run is left; whoever is just ending is given the time for it."""

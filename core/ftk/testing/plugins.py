@@ -11,6 +11,7 @@ from ftk.manager import Manager
 from ftk.testing.checks import Finding, findings
 from ftk.testing.engines import engine_findings, make_ftk
 from ftk.testing.formats import FORMAT_CHECKS
+from ftk.testing.loggers import LOGGER_CHECKS
 from ftk.trust import read_plugin_file
 
 LOADS = "It can be imported, and its hooks have the names and arguments of ftk's"
@@ -39,6 +40,8 @@ def check_plugin(name: str) -> Iterator[Finding]:
     (plugin,) = manager.names()
     for form in manager.dataset_formats().values():
         yield from findings(FORMAT_CHECKS, form, f"format {form.name}: ")
+    for logger in manager.loggers().values():
+        yield from findings(LOGGER_CHECKS, logger, f"logger {logger.name}: ")
     hooks = manager.hooks_of(plugin)
     if "train" in hooks:
         with tempfile.TemporaryDirectory(prefix="ftk-check-") as folder:

@@ -17,8 +17,9 @@ from typing import Any
 
 import torch
 from axolotl.integrations.base import BasePlugin
-from ftk.reporter import Reporter
 from transformers import TrainerCallback, set_seed
+
+from ftk.reporter import Reporter
 
 STOPPED = 128 + signal.SIGTERM
 """Exit code of a training that was asked to stop, as a shell has it."""

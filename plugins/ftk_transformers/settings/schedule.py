@@ -71,6 +71,11 @@ class Schedule(Group):
         return given if given is not None else self.early_stopping_patience is not None
 
     @property
+    def tracks_best(self) -> bool:
+        """Whether evaluations are compared at all."""
+        return self.keeps_best or self.save_strategy == "best"
+
+    @property
     def metric(self) -> str:
         """What says which evaluation is best, as the trainer names it."""
         return f"eval_{(self.metric_for_best_model or 'loss').removeprefix('eval_')}"

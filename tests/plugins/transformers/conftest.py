@@ -19,39 +19,27 @@ from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from ftk_transformers.keys import SETTINGS, TRAINING_KEYS
+
 SENTENCES = ["the cat sat on the mat", "a dog ran over the hill", "SELECT name FROM people WHERE age > 3"]
 END = "</s>"
 
+DEFAULTS = {name: schema["default"] for name, schema in {**TRAINING_KEYS, **SETTINGS}.items()}
+
 CONFIG: dict[str, Any] = {
+    **DEFAULTS,
     "base_model": "acme/tiny",
     "adapter": "lora",
     "lora_r": 4,
     "lora_alpha": 8,
     "lora_dropout": 0.1,
     "lora_target_linear": True,
-    "lora_target_modules": None,
     "micro_batch_size": 2,
     "gradient_accumulation_steps": 2,
-    "eval_batch_size": None,
-    "num_epochs": 1,
-    "max_steps": None,
-    "optimizer": "adamw_torch",
-    "lr_scheduler": "cosine",
     "learning_rate": 0.01,
-    "warmup_steps": 0,
-    "weight_decay": 0.0,
-    "max_grad_norm": 1.0,
     "group_by_length": True,
-    "gradient_checkpointing": False,
-    "bf16": "auto",
     "seed": 7,
-    "logging_steps": 1,
-    "save_steps": None,
-    "saves_per_epoch": None,
-    "save_total_limit": None,
-    "eval_steps": None,
-    "evals_per_epoch": None,
-    "output_dir": "./lora-out",
+    "save_total_limit": 99,
 }
 """A resolved config, as far as training looks at it."""
 
@@ -69,6 +57,12 @@ class Job:
     base: Path
 
     @property
+    def tokenizer(self) -> Path:
+        """The run's tokenizer; the base model's, where a test does not put another one there."""
+        own = self.folder / "tokenizer"
+        return own if own.exists() else self.base
+
+    @property
     def output(self) -> Path:
         return self.folder / "lora-out"
 
@@ -78,7 +72,7 @@ class Job:
             sys.executable,
             "-m",
             "ftk_transformers.train",
-            *map(str, (self.folder, self.data, self.base)),
+            *map(str, (self.folder, self.data, self.base, self.tokenizer)),
         ]
 
     @property

@@ -33,9 +33,9 @@ def test_half_written_ones_are_removed(tmp_path: Path) -> None:
 def test_one_is_always_kept(tmp_path: Path) -> None:
     for step in (5, 10, 15):
         mark_complete(write_checkpoint(tmp_path, step))
-    remove_oldest(tmp_path, None)
+    remove_oldest(tmp_path, 3)
     assert len(list(tmp_path.iterdir())) == 3
-    remove_oldest(tmp_path, 2)
-    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-10", "checkpoint-15"}
+    remove_oldest(tmp_path, 1, best=5)
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-5", "checkpoint-15"}
     remove_oldest(tmp_path, 0)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-15"]

@@ -28,7 +28,7 @@ def test_batches_answer_like_single_prompts(
     lines.append({"prompt": TEXTS[0], "max_new_tokens": 3})
     source, target, events = (tmp_path / name for name in ("prompts.jsonl", "out.jsonl", "events.jsonl"))
     source.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    done = run_command("generate", tiny_model, tiny_adapter, source, target, FTK_EVENTS=str(events))
+    done = run_command("generate", tiny_model, tiny_model, tiny_adapter, source, target, FTK_EVENTS=str(events))
     assert done.returncode == 0, done.stderr
     assert (done.stdout, done.stderr) == ("", "")
 
@@ -53,6 +53,6 @@ def test_batches_answer_like_single_prompts(
 def test_no_adapter_and_no_prompts(run_command: Callable[..., Any], tiny_model: Path, tmp_path: Path) -> None:
     source, target = tmp_path / "prompts.jsonl", tmp_path / "out.jsonl"
     source.write_text("")
-    done = run_command("generate", tiny_model, "-", source, target)
+    done = run_command("generate", tiny_model, tiny_model, "-", source, target)
     assert done.returncode == 0, done.stderr
     assert target.read_text() == ""

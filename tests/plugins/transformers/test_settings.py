@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ftk_transformers.command import CommandError
-from ftk_transformers.settings import Interval, Settings
+from ftk_transformers.settings import Settings
+from ftk_transformers.settings.schedule import Interval
 
 
 @pytest.fixture
@@ -30,17 +31,12 @@ def settings(make_job: Callable[..., Any]) -> Callable[..., Settings]:
     ],
 )
 def test_steps(settings: Callable[..., Settings], changed: dict[str, Any], steps: int) -> None:
-    assert settings(**changed).total_steps(10) == steps
+    assert settings(**changed).batches.total_steps(10) == steps
 
 
 def test_no_steps_are_refused(settings: Callable[..., Settings]) -> None:
     with pytest.raises(CommandError, match="0 steps"):
-        settings(num_epochs=0).total_steps(10)
-
-
-def test_an_adapter_that_cannot_be_trained_is_refused(settings: Callable[..., Settings]) -> None:
-    with pytest.raises(CommandError, match="not qlora"):
-        settings(adapter="qlora")
+        settings(num_epochs=0).batches.total_steps(10)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +47,11 @@ def test_an_adapter_that_cannot_be_trained_is_refused(settings: Callable[..., Se
         (Interval(7, None), 7),
         (Interval(0, None), None),
         (Interval(None, 0), None),
+        (Interval(0.1, None), 4),
+        (Interval(7, None, "steps"), 7),
+        (Interval(None, None, "no"), None),
+        (Interval(None, None, "best"), None),
     ],
 )
 def test_intervals(interval: Interval, steps: int | None) -> None:
-    assert interval.in_steps(10) == steps
+    assert interval.in_steps(10, 40) == steps

@@ -49,7 +49,8 @@ def test_an_adapter_is_trained_and_reported(make_job: Callable[..., Any]) -> Non
     assert done.stderr == ""
 
     names = set(contents(job.output))
-    assert names == {"adapter_model.safetensors", "adapter_config.json"}
+    tokenizer = {"tokenizer.json", "tokenizer_config.json"}
+    assert names == {"adapter_model.safetensors", "adapter_config.json", *tokenizer}
     assert sorted(path.name for path in job.output.glob("checkpoint-*")) == ["checkpoint-12", "checkpoint-9"]
     config = (job.output / "adapter_config.json").read_text()
     assert json.loads(config)["base_model_name_or_path"] == "acme/tiny"

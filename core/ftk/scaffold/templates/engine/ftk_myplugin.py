@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from ftk.plugin import (
     OUTPUT_DIR,
@@ -22,8 +23,8 @@ from ftk.plugin import (
     Model,
     PreparedModel,
     Reporter,
-    Run,
     RowTokenizer,
+    Run,
     Schema,
     Segment,
     StagedData,
@@ -85,7 +86,7 @@ class Training:
     :param steps: how many.
     """
 
-    def __init__(self, rows: list[dict[str, object]], output: Path, steps: int) -> None:
+    def __init__(self, rows: list[dict[str, Any]], output: Path, steps: int) -> None:
         self.rows = rows
         self.path = output / STATE
         self.steps = steps
@@ -123,39 +124,36 @@ class Training:
         self.stopped = True
 
 
-def train_command(data: Path, output: Path, steps: str) -> None:
+def train_command(data: str, output: str, steps: str) -> None:
     """`train DATA OUTPUT STEPS`: a real engine would read the token ids and labels of `train.parquet`."""
-    rows = [row for row in _read_lines(data / SAMPLES_FILE) if row["split"] == "train"]
-    Training(rows, output, int(steps)).run()
+    rows = [row for row in _read_lines(Path(data, SAMPLES_FILE)) if row["split"] == "train"]
+    Training(rows, Path(output), int(steps)).run()
 
 
-def merge_command(base: Path, adapter: Path, target: Path) -> None:
+def merge_command(base: str, adapter: str, target: str) -> None:
     """`merge BASE ADAPTER TARGET`."""
-    with files.new_folder(target) as folder:
-        for item in base.iterdir():
+    with files.new_folder(Path(target)) as folder:
+        for item in Path(base).iterdir():
             files.copy_file(item, folder / item.name)
-        files.copy_file(adapter / STATE, folder / STATE)
+        files.copy_file(Path(adapter, STATE), folder / STATE)
 
 
-def generate_command(base: Path, learned: Path, prompts: Path, output: Path) -> None:
+def generate_command(base: str, learned: str, prompts: str, output: str) -> None:
     """`generate BASE LEARNED PROMPTS OUTPUT`."""
-    known = (files.read_json(learned / STATE) or {"learned": {}})["learned"]
-    tokenizer = RowTokenizer(base)
+    known = (files.read_json(Path(learned, STATE)) or {"learned": {}})["learned"]
+    tokenizer = RowTokenizer(Path(base))
     answers = []
-    for request in _read_lines(prompts):
+    for request in _read_lines(Path(prompts)):
         ids = request.get("input_ids") or tokenizer.rows([[Segment(request["prompt"], trained=False)]])[0].input_ids
         text = known.get(json.dumps(ids), "")
         answers.append(json.dumps({"text": text, "tokens": len(text), "finish": "stop"}))
-    files.write_text(output, "".join(f"{answer}\n" for answer in answers))
+    files.write_text(Path(output), "".join(f"{answer}\n" for answer in answers))
 
 
-def _read_lines(path: Path) -> list[dict[str, object]]:
+def _read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 if __name__ == "__main__":
-    name, *arguments = sys.argv[1:]
-    if name == "train":
-        train_command(Path(arguments[0]), Path(arguments[1]), arguments[2])
-    else:
-        {"merge": merge_command, "generate": generate_command}[name](*map(Path, arguments))
+    commands = {"train": train_command, "merge": merge_command, "generate": generate_command}
+    commands[sys.argv[1]](*sys.argv[2:])

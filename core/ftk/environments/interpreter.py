@@ -1,0 +1,58 @@
+"""Foreign interpreters: look at one without importing anything, and keep ftk's own packages out of it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+"""Variables by which packages of one interpreter get into another."""
+
+FIND = "import sys, importlib.util as u; print(*[name for name in sys.argv[1:] if u.find_spec(name) is None])"
+VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
+
+
+def foreign_variables(python: Path, variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables for another interpreter: as if its environment was activated, and ours was not.
+
+    :param python: the interpreter.
+    :param variables: those of this process.
+    """
+    own = str(Path(sys.executable).parent)
+    folders = [folder for folder in variables.get("PATH", "").split(os.pathsep) if folder != own]
+    kept = {name: value for name, value in variables.items() if name not in LEFT_OUT}
+    return {**kept, "PATH": os.pathsep.join([str(python.parent), *folders]), "PYTHONNOUSERSITE": "1"}
+
+
+def missing_modules(python: Path, modules: Sequence[str]) -> list[str]:
+    """Those of these top-level modules that an interpreter does not find.
+
+    :raises OSError: where it is no Python interpreter.
+    """
+    return _ask(python, FIND, *modules).split()
+
+
+def find_python(version: str) -> Path | None:
+    """An interpreter of this version: ftk's own, else one on PATH.
+
+    :param version: such as `3.11`.
+    """
+    named = shutil.which(f"python{version}")
+    for python in (Path(sys.executable), *([Path(named)] if named else [])):
+        try:
+            if _ask(python, VERSION).strip() == version:
+                return python
+        except OSError:
+            continue
+    return None
+
+
+def _ask(python: Path, program: str, *arguments: str) -> str:
+    # -P: the current folder is the person's.
+    argv = [str(python), "-P", "-c", program, *arguments]
+    done = subprocess.run(argv, capture_output=True, text=True, env=foreign_variables(python, os.environ))
+    if done.returncode:
+        raise OSError(f"{python} is no Python 3.11 or later: {done.stderr.strip()[-200:]}")
+    return done.stdout

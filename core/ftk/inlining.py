@@ -1,0 +1,40 @@
+"""Take the JSON files that a config names into it, so that a run has with it all that it needs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ftk.config import Config
+from ftk.errors import Problem, ProblemsFound
+from ftk.locating import locate
+from ftk.manager import NO_PROVIDER, Manager
+from ftk.stages import RUN_STAGES
+
+JSON_FILE = {"contentMediaType": "application/json"}
+"""In the schema of a key: its text may be the path of a JSON file."""
+
+
+def inlined(config: Config, folder: Path, manager: Manager) -> dict[str, Any]:
+    """The keys that name a JSON file which is there, each with the file's content.
+
+    :param folder: of the config file.
+    :raises ProblemsFound: where such a file holds no JSON.
+    """
+    named = {key: config.get(key) for key in _json_keys(config, manager)}
+    paths = {key: locate(value, folder) for key, value in named.items() if isinstance(value, str)}
+    return {key: _read(path, config.place((key,))) for key, path in paths.items() if path.is_file()}
+
+
+def _json_keys(config: Config, manager: Manager) -> list[str]:
+    chosen = {stage: config.provider(stage) for stage in RUN_STAGES}
+    declarations = [manager.declaration(stage, name) for stage, name in chosen.items() if name != NO_PROVIDER]
+    return [key for item in declarations for key, schema in item.keys.items() if schema.items() >= JSON_FILE.items()]
+
+
+def _read(path: Path, place: str) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProblemsFound([Problem(place, f"{path}: {error.strerror}", "check its permissions")]) from None
+    except ValueError as error:
+        raise ProblemsFound([Problem(place, f"{path} is no JSON: {error}", "mend the file")]) from None

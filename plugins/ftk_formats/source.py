@@ -1,0 +1,71 @@
+"""One data set of the config with its files and its format: an iterator of rows and of their segments."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ftk.plugin import DatasetFormat, DataSet, UsageError, complete, format_of, kind_of
+from ftk_formats.row import Row
+from ftk_formats.rows import DataFile
+
+_PART = re.compile(r".*\[(?:(\d+)(%?))?:(?:(\d+)(%?))?\]")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set, ready to be read.
+
+    :param files: its files, in order.
+    :param part: what its `split` says, such as `train[:500]`; empty for all rows.
+    :param form: its format.
+    :param options: the format's options, with defaults.
+    """
+
+    files: Sequence[DataFile]
+    part: str
+    form: DatasetFormat
+    options: Mapping[str, Any]
+
+    def rows(self) -> Iterator[tuple[DataFile, Row]]:
+        """Its rows, each with its file."""
+        match = _PART.fullmatch(self.part)
+        if match is None:
+            return self._all_rows()
+        total = self._count() if "%" in self.part else 0
+        first, last = (_place(match[number], match[number + 1], total) for number in (1, 3))
+        return islice(self._all_rows(), first, last)
+
+    def _all_rows(self) -> Iterator[tuple[DataFile, Row]]:
+        return ((file, row) for file in self.files for row in file.rows())
+
+    def _count(self) -> int:
+        return sum(1 for _ in self._all_rows())
+
+
+def _place(number: str | None, percent: str | None, total: int) -> int | None:
+    if number is None:
+        return None
+    return round(total * int(number) / 100) if percent else int(number)
+
+
+def make_source(item: DataSet, paths: Sequence[Path], formats: Mapping[str, DatasetFormat]) -> Source:
+    """The source that an entry of the config is.
+
+    :param paths: the files to read.
+    :raises UsageError: when a file's name does not tell how it is read.
+    """
+    name, options = format_of(item.entry["type"])
+    form = formats[name]
+    files = [DataFile(path, _kind(path, item.entry)) for path in paths]
+    return Source(files, item.entry.get("split") or "", form, complete(options, form.schema))
+
+
+def _kind(path: Path, entry: Mapping[str, Any]) -> str:
+    kind = entry.get("ds_type") or kind_of(path)
+    if kind is None:
+        message = f"the name {path.name} does not tell how the file is read"
+        raise UsageError(message, "say it: `ds_type: json`, csv, parquet, arrow or text")
+    return "document" if kind == "text" and entry.get("sample_by") == "document" else str(kind)

@@ -1,0 +1,46 @@
+"""The command that starts axolotl, and its environment."""
+
+from collections.abc import Callable
+
+import pytest
+
+from ftk.command import PYTHON
+from ftk.config import Config
+from ftk_axolotl.launch import argv, variables
+
+
+def test_one_process_is_a_plain_python() -> None:
+    assert argv(None, 1, ("axolotl.yml",)) == (PYTHON, "-m", "axolotl.cli.train", "axolotl.yml")
+
+
+def test_several_processes_have_a_launcher() -> None:
+    command = argv(None, 2, ("axolotl.yml",))
+    assert command[:3] == (PYTHON, "-m", "torch.distributed.run")
+    assert "--nproc-per-node=2" in command
+    assert command[-3:] == ("-m", "axolotl.cli.train", "axolotl.yml")
+
+
+def test_accelerate_can_be_chosen() -> None:
+    assert "--num_processes=2" in argv("accelerate", 2, ())
+
+
+@pytest.mark.parametrize(
+    ("nproc", "deepspeed", "on_cpu", "wanted"),
+    [(1, None, True, "false"), (2, None, True, "true"), (2, "zero2", True, "false"), (2, None, False, "false")],
+)
+def test_deepspeed_is_never_replaced(
+    nproc: int, deepspeed: str | None, on_cpu: bool, wanted: str, config: Callable[..., Config]
+) -> None:
+    assert variables(config(deepspeed=deepspeed), nproc, on_cpu)["ACCELERATE_USE_CPU"] == wanted
+
+
+def test_telemetry_is_off_unless_it_is_wanted(config: Callable[..., Config]) -> None:
+    quiet = config()
+    assert variables(quiet, 1, True)["AXOLOTL_DO_NOT_TRACK"] == "1"
+    told = Config({"ftk": {"axolotl": {**quiet.ftk["axolotl"], "telemetry": True}}})
+    assert "AXOLOTL_DO_NOT_TRACK" not in variables(told, 1, True)
+
+
+def test_the_hub_is_asked_only_where_a_key_needs_it(config: Callable[..., Config]) -> None:
+    assert variables(config(), 1, True)["HF_HUB_OFFLINE"] == "1"
+    assert "HF_HUB_OFFLINE" not in variables(config(hub_model_id="me/mine"), 1, True)
