@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ftk import hookspecs
+from ftk import hookspecs, pytest_plugin
 from ftk.manager import Manager
 from ftk.stages import PROVIDED
 
@@ -22,7 +22,7 @@ def main() -> None:
 
 def with_generated(text: str) -> str:
     """A document with each part between `<!-- NAME -->` and `<!-- end -->` made anew."""
-    for name, generate in (("keys", keys), ("hooks", hooks)):
+    for name, generate in (("keys", keys), ("hooks", hooks), ("fixtures", fixtures)):
         part = f"<!-- {name} -->\n\n" + "\n".join(generate()) + "\n\n<!-- end -->"
         text = re.sub(rf"<!-- {name} -->(\n.*?<!-- end -->)?", lambda _, part=part: part, text, flags=re.DOTALL)
     return text
@@ -63,15 +63,28 @@ def _text(value: Any) -> str:
 
 
 def hooks() -> Iterator[str]:
-    """A row for each hook: its exact arguments and what it is for."""
-    yield "| hook | providers | when and what for |"
-    yield "| --- | --- | --- |"
+    """Each hook: its exact arguments and result, when it is called, and what they mean."""
     for name, function in vars(hookspecs).items():
         if inspect.isfunction(function) and hasattr(function, "ftk_spec"):
-            arguments = ", ".join(inspect.signature(function).parameters)
-            first = " ".join((function.__doc__ or "").split(":param")[0].split(":returns")[0].split())
-            one = "one, chosen" if name in (*PROVIDED, "prepare_tokenizer") else "all"
-            yield f"| `{name}({arguments})` | {one} | {first} |"
+            one = "one provider, chosen" if name in (*PROVIDED, "prepare_tokenizer") else "asked of all plugins"
+            yield f"**`{name}{_signature(function)}`** ({one})\n"
+            meaning, *fields = re.split(r":(?=param \w+:|returns:)", inspect.getdoc(function) or "")
+            yield " ".join(meaning.split()) + "\n"
+            for field in fields:
+                word, _, text = field.removeprefix("param ").partition(":")
+                yield f"- {'returns' if word == 'returns' else f'`{word}`'}: {' '.join(text.split())}"
+            yield ""
+
+
+def fixtures() -> Iterator[str]:
+    """A line for each fixture of `ftk.pytest_plugin`."""
+    for name, item in vars(pytest_plugin).items():
+        if name.startswith("ftk_"):
+            yield f"- `{name}`: {(inspect.getdoc(item) or '').splitlines()[0]}"
+
+
+def _signature(function: Any) -> str:
+    return str(inspect.signature(function)).replace("'", "").replace('"', "")
 
 
 if __name__ == "__main__":

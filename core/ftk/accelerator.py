@@ -27,13 +27,13 @@ class Accelerator:
     """
 
     kind: Kind
-    count: int
+    count: int = 0
 
 
 def find_accelerator() -> Accelerator:
     """This machine's, as CUDA shows it to a process: `CUDA_VISIBLE_DEVICES` hides GPUs."""
     count = count_visible(_uuids(), os.environ.get("CUDA_VISIBLE_DEVICES"))
-    return Accelerator("cuda", count) if count else Accelerator("cpu", 0)
+    return Accelerator("cuda", count) if count else Accelerator("cpu")
 
 
 def count_visible(uuids: Sequence[str], named: str | None) -> int:
@@ -55,8 +55,10 @@ def _is_gpu(name: str, uuids: Sequence[str]) -> bool:
     if name.isdecimal():
         return int(name) < len(uuids)
     # Parts of a GPU (MIG) are listed beneath it, and are seen one at a time only.
-    return bool(uuids) and name.startswith(("GPU-", "MIG-")) and (
-        name.startswith("MIG-") or any(uuid.startswith(name) for uuid in uuids)
+    return (
+        bool(uuids)
+        and name.startswith(("GPU-", "MIG-"))
+        and (name.startswith("MIG-") or any(uuid.startswith(name) for uuid in uuids))
     )
 
 

@@ -64,13 +64,16 @@ class StagedData(Result):
     """Validated, flattened and tokenised rows.
 
     :param folder: holds `train.parquet` and, with held-out rows, `eval.parquet`; columns `input_ids`,
-        `attention_mask` and `labels` (-100 where a token is not trained), a list of integers each.
+        `attention_mask` and `labels` (-100 where a token is not trained), a list of integers each. Beside them,
+        `train-rows.parquet` and `eval-rows.parquet` hold each row's number in the data, counted from 1, as `row`.
     :param digest: identity of the content.
     :param train_rows: rows to train on.
     :param eval_rows: rows held out.
     :param tokens: tokens of the rows to train on.
     :param trained_tokens: those of them that carry loss.
-    :param truncated_rows: rows longer than `sequence_len`, which are left out.
+    :param truncated_rows: rows longer than `sequence_len`, which are left out or cut as the config says.
+    :param short_rows: rows shorter than `min_sample_len`, which are left out.
+    :param duplicate_rows: rows that were left out since they were there already.
     :param kind: `sft`; `preference` (columns `prompt`, `chosen`, `rejected`, as text and, with `_ids` behind their
         names, as tokens) or `unpaired` (`prompt` and `completion` in the same way, and the boolean `label`).
     """
@@ -83,9 +86,12 @@ class StagedData(Result):
     trained_tokens: int
     truncated_rows: int
     kind: DataKind = "sft"
+    short_rows: int = 0
+    duplicate_rows: int = 0
 
     TRAIN: ClassVar[str] = "train.parquet"
     EVAL: ClassVar[str] = "eval.parquet"
+    NUMBERS: ClassVar[str] = "{}-rows.parquet"
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """What a backend is: the place where runs live and their commands are executed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
+from ftk.accelerator import Accelerator
 from ftk.command import Command, Environment
 
 Activity = Literal["idle", "working", "orphaned"]
@@ -63,8 +64,30 @@ class Backend(Protocol):
         """
         ...
 
+    def remove(self, run_id: str) -> None:
+        """Remove a run with everything in it; after a kill at any instant it is there whole, or no run any more.
+
+        :raises UsageError: when somebody works on it.
+        """
+        ...
+
     def find_problem(self, environment: Environment) -> str | None:
         """Why commands cannot run in this environment here; None where they can."""
+        ...
+
+    def accelerator(self, settings: Mapping[str, Any]) -> Accelerator:
+        """What commands compute with here.
+
+        :param settings: the config's `ftk` block, whose resources a backend may have to ask for.
+        """
+        ...
+
+    def realise(self, environment: Environment, tell: Callable[..., None]) -> None:
+        """Make an environment ready for commands, where it is not yet; called before `execute`.
+
+        :param tell: reports what goes on; it takes the kind and the fields of an event.
+        :raises FtkError: when it cannot be made.
+        """
         ...
 
     def execute(self, run_id: str, command: Command, environment: Environment, events: str) -> int:

@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ftk.accelerator import Kind
+from ftk.environments.choosing import ENVIRONMENTS
 from ftk.errors import FtkError, Problem, ProblemsFound, UsageError
+from ftk.home import Home
 from ftk.loggers.choosing import LOGGERS, LOGGING, choose_loggers, logger_keys
 from ftk.manager import NO_PROVIDER, Manager
 from ftk.marked_yaml import KeyPath, MarkedYaml, read_yaml, write_yaml
 from ftk.schema import Place, Schema, complete, find_problems
 from ftk.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, PROVIDED, RUN_STAGES
+from ftk.unread import unread_keys
 
 ENVIRONMENT = {"FTK_BACKEND": ("ftk", "backend"), "FTK_ENGINE": ("ftk", "engine")}
 """Environment variables that set a key of the config."""
@@ -21,6 +25,7 @@ _TEXT: Schema = {"type": ["string", "null"], "default": None}
 _CORE_BLOCK: Mapping[str, Schema] = {
     "backend": {"type": "string", "default": "local"},
     "engine": _TEXT,
+    "environments": ENVIRONMENTS,
     "plugins": {"type": "array", "items": {"type": "string"}, "default": []},
     "disable_plugins": {"type": "array", "items": {"type": "string"}, "default": []},
     "stages": {
@@ -168,16 +173,16 @@ def resolve(raw: MarkedYaml, overrides: Sequence[Override], manager: Manager) ->
     given = values.get("ftk")
     values["ftk"] = complete({} if given is None else given, block)
     problems += find_problems(values["ftk"], block, place, ("ftk",))
-    if problems:
+    if not _tells_providers(values["ftk"], block):
         raise ProblemsFound(problems)
-    chosen, problems = _choose(values["ftk"], manager, place)
+    chosen, misnamed = _choose(values["ftk"], manager, place)
     loggers, unknown_loggers = choose_loggers(values["ftk"]["loggers"], values, manager, place)
     keys = {**logger_keys(manager), **_keys(chosen, manager)}
     schema = {"type": "object", "properties": keys, "required": ["base_model", "datasets"]}
     checked = complete({key: value for key, value in values.items() if key != "ftk"}, schema)
-    # Without all providers nobody knows all the keys, so an unknown one would be a false alarm.
-    problems += find_problems(checked, {**schema, "additionalProperties": bool(problems)}, place)
-    problems += unknown_loggers
+    # Without all providers nobody knows all the keys, so an unread one would be a false alarm.
+    unread = () if misnamed else unread_keys(checked, keys, chosen, manager, place)
+    problems += [*misnamed, *find_problems(checked, schema, place), *unread, *unknown_loggers]
     if problems:
         raise ProblemsFound(problems)
     values["ftk"]["loggers"] = loggers
@@ -248,13 +253,30 @@ def _block_schema(manager: Manager) -> Schema:
     return {"type": "object", "additionalProperties": False, "properties": blocks}
 
 
+def _tells_providers(given: Any, block: Schema) -> bool:
+    """Whether the part of the `ftk:` block that chooses plugins is sound, whatever is wrong beside it."""
+    choices = {key: block["properties"][key] for key in ("backend", "engine", "stages", "loggers")}
+    wrong = find_problems(given, {"type": "object", "properties": choices}, str)
+    return next(wrong, None) is None
+
+
 def _choose(block: Mapping[str, Any], manager: Manager, place: Place) -> tuple[dict[str, str], list[Problem]]:
     named = {"train": block.get("engine"), **(block.get("stages") or {})}
     chosen: dict[str, str] = {}
     problems = []
+
+    def accelerator() -> Kind:
+        try:
+            return manager.backend(block["backend"], Home.find()).accelerator(block).kind
+        except UsageError as error:
+            problem = Problem(place(("ftk", "backend")), error.message, error.remedy)
+            raise ProblemsFound([problem]) from None
+
     for stage in (*RUN_STAGES, "generate", "serve"):
         try:
-            chosen[stage] = manager.provider(stage, named)
+            chosen[stage] = manager.provider(stage, named, accelerator)
+        except ProblemsFound:
+            raise
         except FtkError as error:
             if stage == "serve" and named.get(stage) is None:
                 continue  # no run needs it

@@ -1,9 +1,7 @@
 """Make a new run from a config: checked, its data copied, and then there as a whole."""
 
-import secrets
 import shutil
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +9,13 @@ from typing import Any
 from ftk import files
 from ftk.backend import Backend
 from ftk.config import Config, Override, read_config, resolve
+from ftk.environments.choosing import choose
 from ftk.errors import ProblemsFound, UsageError
 from ftk.inlining import inlined
 from ftk.locating import data_problems, located_data, located_model, put_data
 from ftk.loggers.choosing import find_loggers, refuse_missing
 from ftk.manager import NO_PROVIDER, Manager
+from ftk.names import new_id
 from ftk.stages import RUN_STAGES
 
 CONFIG_FILE = "config.yml"
@@ -55,21 +55,22 @@ def refuse_backend(config: Config, backend: Backend, manager: Manager) -> None:
     for stage in RUN_STAGES:
         provider = config.provider(stage)
         name = None if provider == NO_PROVIDER else manager.declaration(stage, provider).environment
-        environment = manager.environment(name) if name else None
+        environment = choose(name, config, manager, backend) if name else None
         problem = backend.find_problem(environment) if environment else None
         if environment and problem:
             raise UsageError(f"{stage} by {provider}: {problem}", environment.remedy)
     refuse_missing(find_loggers(config.ftk["loggers"], manager), backend)
 
 
-def create_run(config: Config, path: Path, backend: Backend) -> str:
+def create_run(config: Config, path: Path, backend: Backend, name: str | None = None) -> str:
     """Write the run's folder and hand it to the backend.
 
     :param config: from `prepare_config`.
     :param path: the config file, which the run keeps a copy of.
+    :param name: what the person calls the run.
     :returns: the id of the run.
     """
-    run_id = _new_id()
+    run_id = new_id(name)
     try:
         with tempfile.TemporaryDirectory(prefix="ftk-") as temporary:
             draft = files.make_folder(Path(temporary) / run_id)
@@ -87,11 +88,6 @@ def _write_draft(config: Config, path: Path, draft: Path) -> None:
     files.copy_file(path, draft / CONFIG_FILE)
     block = {**config.ftk, "plugins": [_copied_plugin(Path(item), draft) for item in config.ftk["plugins"]]}
     files.write_text(draft / RESOLVED_FILE, _with(config, **put_data(config, draft), ftk=block).dump())
-
-
-def _new_id() -> str:
-    """A name that sorts by time, such as `ftk-2026-11-24-19-13-05-0fb0`."""
-    return time.strftime("ftk-%Y-%m-%d-%H-%M-%S-", time.gmtime()) + secrets.token_hex(2)
 
 
 def _data_override(data: Path) -> Override:

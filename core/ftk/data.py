@@ -87,6 +87,11 @@ class TokenisedRow:
     labels: list[int]
     answer_start: int
 
+    @property
+    def trained(self) -> int:
+        """The number of tokens that carry loss."""
+        return len(self.labels) - self.labels.count(UNTRAINED)
+
 
 class RowTokenizer:
     """Turns segments into token ids and labels.

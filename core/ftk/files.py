@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -116,6 +116,14 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def discard(path: Path) -> None:
+    """Remove a folder that must never be seen half: it loses its name first, and is rubbish from then on."""
+    partial = path.with_name(path.name + PARTIAL)
+    remove(partial)
+    path.replace(partial)
+    remove(partial)
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Fill a folder that appears at `path` only when the block ends without an error.
@@ -141,13 +149,25 @@ def publish_folder(partial: Path, path: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file at `path` while the block runs; wait for whoever holds it now."""
+def locked(path: Path, shared: bool = False, when_busy: Callable[[], None] | None = None) -> Iterator[int]:
+    """Hold the lock file at `path` while the block runs; wait for whoever holds it now.
+
+    The block is given the open lock: a process that inherits it holds it too.
+
+    :param shared: several may hold it so at once, but nobody alone meanwhile.
+    :param when_busy: called once before waiting; what it raises ends the wait.
+    """
     make_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if when_busy:
+                when_busy()
+            fcntl.flock(descriptor, kind)
+        yield descriptor
     finally:
         os.close(descriptor)
 

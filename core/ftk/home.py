@@ -6,6 +6,7 @@ from pathlib import Path
 
 RUNS_VARIABLE = "FTK_RUNS_DIR"
 CACHE_VARIABLE = "FTK_CACHE_DIR"
+ENVIRONMENTS_VARIABLE = "FTK_ENVIRONMENTS_DIR"
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,11 @@ class Home:
 
     runs: Path
     cache: Path
+
+    @property
+    def environments(self) -> Path:
+        """The folder of the engines' environments: in the cache, unless the environment names another to share."""
+        return Path(os.environ.get(ENVIRONMENTS_VARIABLE) or self.cache / "environments").absolute()
 
     @classmethod
     def find(cls, runs: Path | None = None, cache: Path | None = None) -> "Home":

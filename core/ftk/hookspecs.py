@@ -101,7 +101,8 @@ def generate(run: "Run", model: "Model", prompts: "Artifact", output: "Artifact"
 def prepare_tokenizer(run: "Run") -> "Artifact":
     """Put the base model's tokenizer files into the cache, without the weights where that can be.
 
-    Called through `run.tokenizer()`, of the plugin that provides `prepare_model`.
+    Called through `run.tokenizer()`, of the plugin that provides `prepare_model`. ftk makes the config's changes to it
+    (`ftk.plugin.TOKENIZER`) in a copy; a stage that calls `run.tokenizer()` declares those keys.
 
     :param run: the run.
     :returns: a folder with `tokenizer.json` and `tokenizer_config.json`.

@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pluggy
 
 from ftk import hookspecs
+from ftk.accelerator import Kind
 from ftk.artifacts import Artifact, Completions, MergedModel, Model, PreparedModel, StagedData, TrainedModel
 from ftk.command import Endpoint, Environment
 from ftk.errors import FtkError, PluginError, UsageError
@@ -117,26 +118,29 @@ class Manager:
 
     # Choosing
 
-    def provider(self, stage: str, chosen: Mapping[str, str | None]) -> str:
-        """Who provides a stage: whoever the config names, else the default for every engine, else the engine.
+    def provider(
+        self, stage: str, chosen: Mapping[str, str | None], accelerator: Callable[[], Kind] = lambda: "cpu"
+    ) -> str:
+        """Who provides a stage: whoever the config names, else the default here or everywhere, else the engine.
 
         :param stage: the stage's hook.
         :param chosen: the config's choices by stage; `train` holds the engine, if it is named.
+        :param accelerator: tells the backend's; called only where the choice depends on it.
         :raises UsageError: when nobody or several would do.
         """
-        providers = self._declarations(stage)
+        providers = self.declarations(stage)
         named = chosen.get(stage)
         if named == NO_PROVIDER and stage == "merge":
             return NO_PROVIDER
         if named is not None:
             return self._named_provider(stage, named, providers)
-        defaults = [name for name, declaration in providers.items() if declaration.default]
+        defaults = _defaults(providers, accelerator)
         if len(defaults) > 1:
             both = " and ".join(defaults)
             raise UsageError(f"{both} both want to provide {stage}", _choose(stage, defaults[0]))
         if defaults:
             return defaults[0]
-        engine = chosen.get("train") or (self.provider("train", chosen) if stage != "train" else None)
+        engine = chosen.get("train") or (self.provider("train", chosen, accelerator) if stage != "train" else None)
         if engine in providers:
             return engine
         if providers:
@@ -156,7 +160,8 @@ class Manager:
     def _why_broken(self) -> str:
         return "".join(f"; plugin {name!r} is broken: {reason}" for name, reason in self.broken.items())
 
-    def _declarations(self, stage: str) -> dict[str, StageDeclaration]:
+    def declarations(self, stage: str) -> dict[str, StageDeclaration]:
+        """What each provider of a stage declares of it, by name."""
         found = {}
         for implementation in getattr(self._plugins.hook, stage).get_hookimpls():
             declaration = getattr(implementation.function, "__ftk_stage__", None)
@@ -169,7 +174,7 @@ class Manager:
 
         :raises FtkError: when the plugin is gone or broken, such as between the start of a run and its resume.
         """
-        found = self._declarations(stage)
+        found = self.declarations(stage)
         return found[self._named_provider(stage, provider, found)]
 
     def _call(self, hook: str, plugin: str, arguments: Mapping[str, Any]) -> Any:
@@ -334,6 +339,14 @@ def _of_type(plugin: str, hook: str, result: Any, result_type: type[T]) -> T:
             f"a bug of that plugin; choose another provider of {hook}",
         )
     return result
+
+
+def _defaults(providers: Mapping[str, StageDeclaration], accelerator: Callable[[], Kind]) -> list[str]:
+    """Those who are the default on the accelerator, else those who always are."""
+    some = {name: item.default for name, item in providers.items() if isinstance(item.default, tuple)}
+    here = accelerator() if some else None
+    natural = [name for name, kinds in some.items() if here in kinds]
+    return natural or [name for name, item in providers.items() if item.default is True]
 
 
 def _choose(stage: str, name: str) -> str:

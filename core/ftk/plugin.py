@@ -1,6 +1,7 @@
 """Everything that a plugin imports from ftk: the public interface, which other modules are free to change behind."""
 
 from ftk import files
+from ftk.accelerator import Accelerator, find_accelerator
 from ftk.advice import SMALLER, Advice
 from ftk.artifacts import Artifact, Completions, MergedModel, Model, PreparedModel, StagedData, TrainedModel
 from ftk.backend import Activity, Backend
@@ -8,6 +9,8 @@ from ftk.cache import Cache
 from ftk.command import PYTHON, Command, Endpoint, Environment, Resources
 from ftk.config import Config
 from ftk.data import UNTRAINED, USER_DEFINED, DatasetFormat, RowError, RowTokenizer, Segment, TokenisedRow, format_of
+from ftk.environments.interpreter import foreign_variables
+from ftk.environments.place import Environments, Interpreter
 from ftk.errors import Cancelled, CommandFailed, FtkError, PluginError, Problem, ProblemsFound, UsageError
 from ftk.evaluation import SAMPLES_FILE
 from ftk.home import Home
@@ -17,22 +20,27 @@ from ftk.loggers.logger import LoggedRun, Logger
 from ftk.reporter import EVENTS_VARIABLE, Reporter
 from ftk.run import LOG_FILE, FetchedModel, Run
 from ftk.schema import Schema, complete, find_problems
-from ftk.sources import plain_suffix
+from ftk.sources import COMPRESSED, KINDS, DataSet, data_sets, kind_of, plain_suffix
 from ftk.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, TEST_DATASETS, hookimpl, stage
+from ftk.tokenizer import TOKENIZER
 
 __all__ = [
     "BASE_MODEL",
+    "COMPRESSED",
     "DATASETS",
     "EVENTS_VARIABLE",
     "JSON_FILE",
+    "KINDS",
     "LOG_FILE",
     "OUTPUT_DIR",
     "PYTHON",
     "SAMPLES_FILE",
     "SMALLER",
     "TEST_DATASETS",
+    "TOKENIZER",
     "UNTRAINED",
     "USER_DEFINED",
+    "Accelerator",
     "Activity",
     "Advice",
     "Artifact",
@@ -43,12 +51,15 @@ __all__ = [
     "CommandFailed",
     "Completions",
     "Config",
+    "DataSet",
     "DatasetFormat",
     "Endpoint",
     "Environment",
+    "Environments",
     "FetchedModel",
     "FtkError",
     "Home",
+    "Interpreter",
     "LoggedRun",
     "Logger",
     "MergedModel",
@@ -70,11 +81,15 @@ __all__ = [
     "TrainedModel",
     "UsageError",
     "complete",
+    "data_sets",
     "download",
     "files",
+    "find_accelerator",
     "find_problems",
+    "foreign_variables",
     "format_of",
     "hookimpl",
+    "kind_of",
     "plain_suffix",
     "stage",
 ]

@@ -11,14 +11,12 @@ from ftk.create import RESOLVED_FILE
 from ftk.errors import UsageError
 from ftk.events import DRIVER_FILE, STATELESS, Event, EventReader, parse_events
 from ftk.loading import PluginFile
+from ftk.names import LATEST, name_in
 from ftk.pipeline import STAGES_FOLDER, SUMMARY_FILE
 from ftk.stages import RUN_STAGES
 
 State = Literal["created", "running", "orphaned", "finished", "failed", "cancelled", "died"]
 """`died`: its driver is gone and left no word; `orphaned`: so too, but a command of its still works."""
-
-LATEST = "latest"
-"""Names the newest run."""
 
 LAST = 64_000
 """Bytes at the end of the driver's events in which the last one that counts stands."""
@@ -96,13 +94,14 @@ class RunRecord:
 
 
 def find_run(backend: Backend, name: str | None) -> RunRecord:
-    """The run of this name, or of the only name that starts so; the newest for `latest` and where none is named.
+    """The run of this id or name, or of the only id that starts so; the newest for `latest` and where none is named.
 
     :raises UsageError: where there is no such run, or several.
     """
     known = backend.runs()
     name = "" if name in (None, LATEST) else name
-    matches = [name] if name in known else [run for run in known if run.startswith(name)]
+    exact = [run for run in known if name in (run, name_in(run))]
+    matches = exact or [run for run in known if run.startswith(name)]
     if not known:
         raise UsageError(f"there are no runs in {backend.describe('', '')}", "start one: `ftk run CONFIG`")
     if not matches:

@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ftk import files
+from ftk.accelerator import Accelerator
 from ftk.advice import find_advice
 from ftk.artifacts import Artifact
 from ftk.cache import Cache
 from ftk.command import Command
 from ftk.config import Config
+from ftk.environments.choosing import choose
 from ftk.errors import CommandFailed, UsageError
 from ftk.events import FOLDER as EVENTS_FOLDER
 from ftk.reporter import Reporter
 from ftk.sources import data_sets
+from ftk.tokenizer import REVISION as TOKENIZER_REVISION
+from ftk.tokenizer import TOKENIZER, adapt, tokenizer_digest
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from ftk.manager import Manager
 
 LOG_FILE = "logs.txt"
+
+SHIPPED = ("__init__.py", "reporter.py")
+"""The part of ftk that works in any interpreter."""
 
 TAIL = 20_000
 """Bytes at the end of a command's output in which known failures are looked for."""
@@ -112,8 +119,15 @@ class Run:
         return self.cache.entry(kind, inputs, build)
 
     def tokenizer(self) -> Artifact:
-        """The folder of the base model's tokenizer files, fetched without the weights where that can be."""
-        return self._manager.prepare_tokenizer(self.config.provider("prepare_model"), self)
+        """The folder of the tokenizer as the config changes it, fetched without the weights where that can be.
+
+        It holds `tokenizer.json`, `tokenizer_config.json` and, where there is a template, `chat_template.jinja`.
+        """
+        base = self._manager.prepare_tokenizer(self.config.provider("prepare_model"), self)
+        source = self.path(base)
+        keys = {key: self.config.get(key) for key in TOKENIZER}
+        inputs = {"revision": TOKENIZER_REVISION, "files": tokenizer_digest(source), "keys": keys}
+        return self.cached("tokenizers", inputs, lambda target: adapt(source, self.path(target), keys))
 
     def fetch_model(self, tokenizer_only: bool = False) -> FetchedModel:
         """Fetch what the config's `base_model` names.
@@ -129,6 +143,27 @@ class Run:
             )
         return fetched
 
+    def accelerator(self) -> Accelerator:
+        """What the commands of the run compute with."""
+        return self._backend.accelerator(self.config.ftk)
+
+    def ship(self, *paths: Path) -> Artifact:
+        """Bring files into the run, for the `PYTHONPATH` of a command in an interpreter that has no ftk.
+
+        :param paths: the plugin's own files, which import nothing there but the standard library, the engine and
+            `ftk.reporter`.
+        :returns: a folder with these files and ftk's reporter.
+        """
+        own = Path(__file__).parent
+        shipped = {**{f"ftk/{name}": own / name for name in SHIPPED}, **{path.name: path for path in paths}}
+        folder = Artifact("run", "shipped")
+        for name, path in shipped.items():
+            target = self.path(folder / name)
+            # What is the same stays: a command may be reading it.
+            if not target.exists() or target.read_bytes() != path.read_bytes():
+                files.copy_file(path, target)
+        return folder
+
     def notice(self, message: str) -> None:
         """Tell the person something; it is shown at once and kept in the run."""
         self.events.notice(message)
@@ -143,9 +178,10 @@ class Run:
         :raises CommandFailed: when it ends with an error; a known failure carries its remedy.
         :raises Cancelled: when the person asked the run to stop.
         """
-        environment = self._manager.environment(command.environment)
+        environment = choose(command.environment, self.config, self._manager, self._backend)
         if problem := self._backend.find_problem(environment):
             raise UsageError(problem, environment.remedy)
+        self._backend.realise(environment, self.events.emit)
         number = 1 + sum(1 for _ in (self.folder / self._events_folder).glob(f"{self._stage}-*.jsonl"))
         events = f"{self._events_folder}/{self._stage}-{number}.jsonl"
         self.events.emit("command_started", stage=self._stage, argv=[str(part) for part in command.argv])

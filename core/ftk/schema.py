@@ -79,12 +79,22 @@ def find_problems(value: Any, schema: Schema, place: Place, prefix: KeyPath = ()
     # Imported here since it takes longer than the whole of `ftk --help` may.
     from jsonschema import Draft202012Validator
 
+    yield from _not_finite(value, prefix, place)
     told: set[Problem] = set()
     for error in Draft202012Validator(dict(schema)).iter_errors(value):
         # There is one error for each missing key, and each one names them all.
         problems = [item for item in _told(error, (*prefix, *error.absolute_path), place) if item not in told]
         told.update(problems)
         yield from problems
+
+
+def _not_finite(value: Any, path: KeyPath, place: Place) -> Iterator[Problem]:
+    """Numbers that are none: JSON schemas do not know them, and no comparison with a limit fails for `.nan`."""
+    if isinstance(value, Mapping | list):
+        for step, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _not_finite(item, (*path, step), place)
+    elif isinstance(value, float) and not isfinite(value):
+        yield Problem(place(path), f"`{dotted(path)}` is {value}, but must be a finite number")
 
 
 def _told(error: Any, path: KeyPath, place: Place) -> Iterator[Problem]:

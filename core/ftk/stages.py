@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import pluggy
 
+from ftk.accelerator import Kind
 from ftk.schema import Schema
 
 STAGES = ("stage_data", "prepare_model", "train", "merge", "serve")
@@ -91,14 +92,15 @@ class StageDeclaration:
         an error in the config; a key that changes makes the stage stale.
     :param settings: keys that the stage reads too, but that leave its result as it is, such as how often it reports.
     :param environment: the environment of the stage's commands; None for a stage that the driver does itself.
-    :param default: whether this is the provider for every engine, unless the config names another.
+    :param default: whether this is the provider, unless the config names another: always, never, or on the accelerators
+        that are named, such as `("cuda",)`, where it comes before those that always are.
     """
 
     revision: int
     keys: Mapping[str, Schema] = field(default_factory=dict)
     settings: Mapping[str, Schema] = field(default_factory=dict)
     environment: str | None = None
-    default: bool = False
+    default: bool | tuple[Kind, ...] = False
 
 
 def stage(
@@ -107,7 +109,7 @@ def stage(
     keys: Mapping[str, Schema] | None = None,
     settings: Mapping[str, Schema] | None = None,
     environment: str | None = None,
-    default: bool = False,
+    default: bool | tuple[Kind, ...] = False,
 ) -> Callable[[F], F]:
     """Mark a plugin's function as provider of the stage of its name; the arguments are a `StageDeclaration`'s."""
     declaration = StageDeclaration(revision, keys or {}, settings or {}, environment, default)

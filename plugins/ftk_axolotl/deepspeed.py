@@ -19,9 +19,6 @@ _AUTO_NUMBER: Schema = {
     "description": 'a number or "auto"',
 }
 _AUTO_COUNT: Schema = {**_AUTO_NUMBER, "type": ["integer", "string"], "description": 'a whole number or "auto"'}
-_FLAG: Schema = {"enum": ["auto", True, False]}
-_AUTO_NUMBER: Schema = {"type": ["number", "string"], "pattern": "^auto$", "exclusiveMinimum": 0, "description": "auto"}
-_AUTO_COUNT: Schema = {"type": ["integer", "string"], "pattern": "^auto$", "minimum": 0, "description": "auto"}
 _FLAG: Schema = {"type": "boolean"}
 _OFFLOAD: Schema = {
     "type": "object",

@@ -14,10 +14,6 @@ FILE = "axolotl.yml"
 
 PLUGIN = "ftk_in_axolotl.Plugin"
 
-PAIRS: Mapping[str, str] = {"field_prompt": "prompt", "field_chosen": "chosen", "field_rejected": "rejected"}
-UNPAIRED: Mapping[str, str] = {"field_prompt": "prompt", "field_completion": "completion", "field_label": "label"}
-"""The columns of staged texts, which axolotl takes as they are."""
-
 
 def write_engine_config(run: Run, data: StagedData, on_cpu: bool, resumes: bool) -> None:
     """Write what axolotl reads, and tell what a CPU needs otherwise.
@@ -54,18 +50,18 @@ def _data_keys(run: Run, data: StagedData) -> dict[str, Any]:
     keys: dict[str, Any] = {"datasets": [_dataset(data, data.TRAIN)], "val_set_size": 0}
     keys["dataset_prepared_path"] = folder
     if data.eval_rows:
-        keys["test_datasets"] = [{**_dataset(data, data.EVAL), "split": "train"}]
+        keys["test_datasets"] = [_dataset(data, data.EVAL)]
     return keys
 
 
 def _dataset(data: StagedData, name: str) -> dict[str, Any]:
-    """A file of staged rows as axolotl reads it; its path is relative to the run, where axolotl works."""
+    """A file of staged rows, whose path is relative to the run, where axolotl works.
+
+    It has no `type`: axolotl takes such rows as they are, token ids and labels, or the texts of preferences.
+    """
     if data.folder.root != "run":
         raise FtkError("the staged data lie outside the run", "a bug of the plugin that provides stage_data")
-    dataset: dict[str, Any] = {"path": f"{data.folder.path}/{name}", "ds_type": "parquet"}
-    kinds: Mapping[str, Mapping[str, str]] = {"preference": PAIRS, "unpaired": UNPAIRED}
-    kind = getattr(data, "kind", "sft")
-    return {**dataset, "type": dict(kinds[kind])} if kind in kinds else dataset
+    return {"path": f"{data.folder.path}/{name}", "ds_type": "parquet", "split": "train"}
 
 
 def _told(changes: Mapping[str, Any]) -> str:

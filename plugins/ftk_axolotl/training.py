@@ -42,7 +42,7 @@ def train(run: Run, data: StagedData, model: PreparedModel, environment: str) ->
 
 
 def _on_cpu(run: Run) -> bool:
-    return run.accelerator() == "cpu"
+    return run.accelerator().kind == "cpu"
 
 
 def _command(run: Run, model: PreparedModel, environment: str) -> Command:

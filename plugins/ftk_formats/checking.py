@@ -3,67 +3,87 @@
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
-from ftk.plugin import Config, DatasetFormat, Problem, RowError, complete, find_problems, format_of
-from ftk_formats.rows import READABLE, read_rows, row_problem
+from ftk.plugin import (
+    Config,
+    DataSet,
+    DatasetFormat,
+    Problem,
+    RowError,
+    UsageError,
+    complete,
+    data_sets,
+    find_problems,
+    format_of,
+)
+from ftk_formats.source import Source, make_source
 
-MOST_PROBLEMS = 20
-"""Bad rows that are told before reading stops."""
+HERE = Path("/")
+"""Paths of a checked config are absolute."""
 
 
 def find_data_problems(config: Config, formats: Mapping[str, DatasetFormat]) -> list[Problem]:
     """What is wrong with the data sets of a config: their options, their files, their rows.
 
+    Data sets of the hub are looked at when they are staged, where the run lives.
+
     :param formats: the known formats by name.
     """
-    problems: list[Problem] = []
-    for number, dataset in enumerate(config["datasets"]):
-        name, options = format_of(dataset["type"])
-        path = ("datasets", number, "type")
-        if name not in formats:
-            near = get_close_matches(name, list(formats), n=1)
-            remedy = f"did you mean `{near[0]}`?" if near else f"those known: {', '.join(sorted(formats))}"
-            problems.append(Problem(config.place(path), f"there is no dataset format {name!r}", remedy))
-            continue
-        schema = formats[name].schema
-        wrong = list(find_problems(complete(options, schema), schema, config.place, path))
-        problems += wrong or _file_problems(config, number, formats[name], complete(options, schema))
+    problems = [problem for item in data_sets(config) for problem in _problems(config, item, formats)]
+    if config.get("test_datasets") and config.get("val_set_size"):
+        message = "`val_set_size` and `test_datasets` both name rows to hold out"
+        problems.append(Problem(config.place(("val_set_size",)), message, "remove one of them"))
     return problems
 
 
-def _file_problems(config: Config, number: int, form: DatasetFormat, options: Mapping[str, Any]) -> list[Problem]:
-    file = Path(config["datasets"][number]["path"])
-    place = config.place(("datasets", number, "path"))
-    if file.suffix not in READABLE:
-        return [Problem(place, f"{file.name} is of a kind that cannot be read yet", "use a .jsonl file")]
+def _problems(config: Config, item: DataSet, formats: Mapping[str, DatasetFormat]) -> list[Problem]:
+    path = (item.key, item.number, "type")
+    name, options = format_of(item.entry["type"])
+    if name not in formats:
+        near = get_close_matches(name, list(formats), n=1)
+        remedy = f"did you mean `{near[0]}`?" if near else f"those known: {', '.join(sorted(formats))}"
+        return [Problem(config.place(path), f"there is no dataset format {name!r}", remedy)]
+    schema = formats[name].schema
+    wrong = list(find_problems(complete(options, schema), schema, config.place, path))
+    return wrong or (_file_problems(config, item, formats) if item.is_local(HERE) else [])
+
+
+def _file_problems(config: Config, item: DataSet, formats: Mapping[str, DatasetFormat]) -> list[Problem]:
+    place = config.place((item.key, item.number, "path"))
     try:
-        return _row_problems(file, form, options, config.get("train_on_inputs", False))
+        paths = item.files(HERE)
+    except UsageError:
+        return []  # told by whoever has located them
+    try:
+        source = make_source(item, paths, Path(), formats)
+        return row_problems(source, config.get("train_on_inputs", False), config.ftk["data"]["max_problems"])
+    except UsageError as error:
+        return [Problem(place, error.message, error.remedy)]
     except OSError as error:
-        return [Problem(place, f"{file} cannot be read: {error.strerror}", "check its permissions")]
+        return [Problem(place, f"{error.filename} cannot be read: {error.strerror}", "check its permissions")]
 
 
-def _row_problems(file: Path, form: DatasetFormat, options: Mapping[str, Any], train_on_inputs: bool) -> list[Problem]:
+def row_problems(source: Source, train_on_inputs: bool, most: int) -> list[Problem]:
+    """What is wrong with the rows of a source.
+
+    :param most: reading stops after so many.
+    """
     found: list[Problem] = []
     rows = 0
-    for problem in _checked_rows(file, form, options, train_on_inputs):
+    for problem in _checked_rows(source, train_on_inputs):
         rows += 1
         found += [problem] if problem else []
-        if len(found) == MOST_PROBLEMS:
-            return [*found, Problem(str(file), f"{MOST_PROBLEMS} bad rows; reading stopped", "mend these first")]
-    return found if rows else [Problem(str(file), "has no rows", "write one JSON object a line")]
+        if len(found) == most:
+            return [*found, Problem(source.name, f"{most} bad rows; reading stopped", "mend these first")]
+    return found if rows else [Problem(source.name, "has no rows", "write some, or remove the data set")]
 
 
-def _checked_rows(
-    file: Path, form: DatasetFormat, options: Mapping[str, Any], train_on_inputs: bool
-) -> Iterator[Problem | None]:
+def _checked_rows(source: Source, train_on_inputs: bool) -> Iterator[Problem | None]:
     """For each row what is wrong with it, or None."""
-    for row in read_rows(file):
+    for file, row in source.rows():
         try:
-            if isinstance(row.fields, RowError):
-                raise row.fields
-            form.segments(row.fields, options, train_on_inputs)
+            source.segments(row, train_on_inputs)
         except RowError as error:
-            yield row_problem(str(file), row.line, error)
+            yield file.problem(row.number, error)
         else:
             yield None

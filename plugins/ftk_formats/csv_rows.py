@@ -30,7 +30,7 @@ def read(path: Path) -> Iterator[Row]:
                 yield Row(line, not_utf8(error))
                 return
             except csv.Error as error:
-                yield Row(line, RowError(f"is no CSV: {error}", "close the quotes, and write each `\"` in them twice"))
+                yield Row(line, RowError(f"is no CSV: {error}", 'close the quotes, and write each `"` in them twice'))
                 return
             if not values:
                 continue

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ftk.plugin import UNTRAINED, FtkError, RowTokenizer, Schema, TokenisedRow
+from ftk.plugin import Config, FtkError, RowTokenizer, Schema, TokenisedRow
 
 BLOCK: Schema = {
     "type": "object",
@@ -17,6 +17,12 @@ BLOCK: Schema = {
             "default": 0.05,
             "description": "the share of rows that may be longer than sequence_len and so be left out",
         },
+        "max_problems": {
+            "type": "integer",
+            "minimum": 1,
+            "default": 20,
+            "description": "bad rows that are told before reading stops",
+        },
         "allow_untrained_eos": {
             "type": "boolean",
             "default": False,
@@ -28,47 +34,68 @@ BLOCK: Schema = {
 
 @dataclass
 class MaskGate:
-    """Counts and judges tokenised rows.
+    """Counts, cuts and judges tokenised rows.
 
     :param tokenizer: knows the end-of-sequence token.
-    :param sequence_len: the longest row that is trained, in tokens.
-    :param limits: the config's `ftk.data`.
+    :param config: the run's, of which it reads the lengths and `ftk.data`.
     """
 
     tokenizer: RowTokenizer
-    sequence_len: int
-    limits: Mapping[str, Any]
+    config: Config
     seen: int = 0
     truncated: int = 0
+    short: int = 0
 
-    def admits(self, row: TokenisedRow, place: str) -> bool:
-        """Whether the row is trained; False for one that is too long.
+    def __post_init__(self) -> None:
+        self._longest: int = self.config["sequence_len"]
+        self._shortest: int = self.config["min_sample_len"]
+        self._excess: str = self.config["excess_length_strategy"]
+        self._limits: Mapping[str, Any] = self.config.ftk["data"]
+
+    def admit(self, row: TokenisedRow, place: str) -> TokenisedRow | None:
+        """The row as it is trained; None for one that is left out.
 
         :param place: the row's file and line.
-        :raises FtkError: for a row that carries no loss, or whose end carries none.
+        :raises FtkError: for a row that carries no loss, or whose end carries none, or that is too long.
         """
         self.seen += 1
-        if len(row.input_ids) > self.sequence_len:
-            self.truncated += 1
-            return False
-        if all(label == UNTRAINED for label in row.labels):
+        if len(row.input_ids) > self._longest:
+            return self._cut(row, place)
+        if len(row.input_ids) < self._shortest:
+            self.short += 1
+            return None
+        if not row.trained:
             raise FtkError(f"{place}: no token of this row is trained", "give it an answer, or remove the row")
-        if self.tokenizer.eos not in row.labels and not self.limits["allow_untrained_eos"]:
+        if self.tokenizer.eos not in row.labels and not self._limits["allow_untrained_eos"]:
             raise FtkError(
                 f"{place}: the end-of-sequence token of this row is not trained, so the model would not learn to stop",
                 "let the format end its last segment, or set ftk.data.allow_untrained_eos: true",
             )
-        return True
+        return row
+
+    def _cut(self, row: TokenisedRow, place: str) -> TokenisedRow | None:
+        if self._excess == "raise":
+            message = f"{place}: this row has {len(row.input_ids)} tokens, more than sequence_len {self._longest}"
+            raise FtkError(message, "shorten it, raise sequence_len, or set excess_length_strategy: drop or truncate")
+        self.truncated += 1
+        if self._excess == "drop":
+            return None
+        kept = slice(self._longest)
+        cut = TokenisedRow(row.input_ids[kept], row.labels[kept], min(row.answer_start, self._longest))
+        return cut if cut.trained else None
 
     def close(self) -> None:
         """Judge all rows together.
 
         :raises FtkError: when too many were left out, or all.
         """
+        if self._excess != "drop":
+            return
         share = self.truncated / max(self.seen, 1)
-        if self.truncated and (share > self.limits["max_truncated"] or self.truncated == self.seen):
+        if self.truncated and (share > self._limits["max_truncated"] or self.truncated == self.seen):
             raise FtkError(
-                f"{self.truncated} of {self.seen} rows ({share:.0%}) are longer than sequence_len {self.sequence_len}"
+                f"{self.truncated} of {self.seen} rows ({share:.0%}) are longer than sequence_len {self._longest}"
                 " and would be left out",
-                "raise sequence_len, shorten the rows, or accept it with ftk.data.max_truncated",
+                "raise sequence_len, shorten the rows, cut them with excess_length_strategy: truncate, or accept it"
+                " with ftk.data.max_truncated",
             )

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from ftk.plugin import RowError
 from ftk_formats.json_list import read_list
 from ftk_formats.opening import open_bytes
-from ftk_formats.row import Row, not_utf8
+from ftk_formats.row import Row, not_an_object, not_utf8
 
 BOM = b"\xef\xbb\xbf"
 
@@ -17,13 +17,11 @@ BOM = b"\xef\xbb\xbf"
 def read(path: Path) -> Iterator[Row]:
     """The rows of a file; blank lines are passed over."""
     with open_bytes(path) as stream:
-        before = 0
-        for line in stream:
+        for number, line in enumerate(stream, 1):
             if content := line.removeprefix(BOM).strip():
                 rows = read_list if content.startswith(b"[") else _read_lines
-                yield from rows(line.removeprefix(BOM), stream, before + 1)
+                yield from rows(line.removeprefix(BOM), stream, number)
                 return
-            before += 1
 
 
 def _read_lines(first: bytes, stream: BinaryIO, number: int) -> Iterator[Row]:

@@ -2,7 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 
-from ftk.plugin import BASE_MODEL, DATASETS, Config, DatasetFormat, Problem, Run, Schema, StagedData, hookimpl, stage
+from ftk.plugin import (
+    BASE_MODEL,
+    DATASETS,
+    TEST_DATASETS,
+    TOKENIZER,
+    Config,
+    DatasetFormat,
+    Problem,
+    Run,
+    Schema,
+    StagedData,
+    hookimpl,
+    stage,
+)
 from ftk_formats import checking, staging
 from ftk_formats.gate import BLOCK
 from ftk_formats.user_defined import UserDefined
@@ -10,10 +23,15 @@ from ftk_formats.user_defined import UserDefined
 KEYS: dict[str, Schema] = {
     "base_model": BASE_MODEL,
     "datasets": DATASETS,
+    "test_datasets": TEST_DATASETS,
     "sequence_len": {"type": "integer", "minimum": 8, "default": 2048},
+    "excess_length_strategy": {"enum": ["drop", "truncate", "raise"], "default": "drop"},
+    "min_sample_len": {"type": "integer", "minimum": 1, "default": 2},
+    "dataset_exact_deduplication": {"type": "boolean", "default": False},
     "val_set_size": {"type": "number", "minimum": 0, "default": 0},
     "train_on_inputs": {"type": "boolean", "default": False},
     "seed": {"type": "integer", "minimum": 0, "default": 42},
+    **TOKENIZER,
 }
 
 

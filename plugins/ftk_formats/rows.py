@@ -24,16 +24,19 @@ READERS: Mapping[str, Reader] = {
 UNNUMBERED = ("parquet", "arrow")
 """Kinds without lines: their rows are counted."""
 
+
 @dataclass(frozen=True)
 class DataFile:
     """A file of rows.
 
     :param path: where it lies.
     :param kind: how it is read, a key of `READERS`.
+    :param name: by which a person knows it.
     """
 
     path: Path
     kind: str
+    name: str
 
     def rows(self) -> Iterator[Row]:
         """Its rows; where it is damaged, the last one says so.
@@ -54,7 +57,7 @@ class DataFile:
 
     def place(self, number: int) -> str:
         """Where a person finds a row."""
-        return f"{self.path.name}:{'row ' if self.kind in UNNUMBERED else ''}{number}"
+        return f"{self.name}:{'row ' if self.kind in UNNUMBERED else ''}{number}"
 
     def problem(self, number: int, error: RowError) -> Problem:
         """The problem that a bad row is."""

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ftk.plugin import DatasetFormat, DataSet, UsageError, complete, format_of, kind_of
+from ftk.plugin import DataSet, DatasetFormat, RowError, Segment, UsageError, complete, format_of, kind_of
 from ftk_formats.row import Row
 from ftk_formats.rows import DataFile
 
@@ -18,12 +18,14 @@ _PART = re.compile(r".*\[(?:(\d+)(%?))?:(?:(\d+)(%?))?\]")
 class Source:
     """A data set, ready to be read.
 
+    :param name: by which a person knows it.
     :param files: its files, in order.
     :param part: what its `split` says, such as `train[:500]`; empty for all rows.
     :param form: its format.
     :param options: the format's options, with defaults.
     """
 
+    name: str
     files: Sequence[DataFile]
     part: str
     form: DatasetFormat
@@ -38,6 +40,15 @@ class Source:
         first, last = (_place(match[number], match[number + 1], total) for number in (1, 3))
         return islice(self._all_rows(), first, last)
 
+    def segments(self, row: Row, train_on_inputs: bool) -> Sequence[Segment]:
+        """The segments of one of its rows.
+
+        :raises RowError: when the row is broken or does not fit the format.
+        """
+        if isinstance(row.fields, RowError):
+            raise row.fields
+        return self.form.segments(row.fields, self.options, train_on_inputs)
+
     def _all_rows(self) -> Iterator[tuple[DataFile, Row]]:
         return ((file, row) for file in self.files for row in file.rows())
 
@@ -51,16 +62,21 @@ def _place(number: str | None, percent: str | None, total: int) -> int | None:
     return round(total * int(number) / 100) if percent else int(number)
 
 
-def make_source(item: DataSet, paths: Sequence[Path], formats: Mapping[str, DatasetFormat]) -> Source:
+def make_source(item: DataSet, paths: Sequence[Path], base: Path, formats: Mapping[str, DatasetFormat]) -> Source:
     """The source that an entry of the config is.
 
     :param paths: the files to read.
+    :param base: the folder from which they are named, where they lie in it.
     :raises UsageError: when a file's name does not tell how it is read.
     """
     name, options = format_of(item.entry["type"])
     form = formats[name]
-    files = [DataFile(path, _kind(path, item.entry)) for path in paths]
-    return Source(files, item.entry.get("split") or "", form, complete(options, form.schema))
+    files = [DataFile(path, _kind(path, item.entry), _name(path, base)) for path in paths]
+    return Source(item.path, files, item.entry.get("split") or "", form, complete(options, form.schema))
+
+
+def _name(path: Path, base: Path) -> str:
+    return str(path.relative_to(base) if path.is_relative_to(base) else path)
 
 
 def _kind(path: Path, entry: Mapping[str, Any]) -> str:

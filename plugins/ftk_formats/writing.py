@@ -5,9 +5,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ftk.plugin import UNTRAINED, RowTokenizer, TokenisedRow
+from ftk.plugin import RowTokenizer, StagedData, TokenisedRow
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 SAMPLES = 64
@@ -44,7 +45,8 @@ class SplitWriter:
         self._tokenizer = tokenizer
         self.samples: list[dict[str, Any]] = []
         self._waiting: list[TokenisedRow] = []
-        self._parquet: pq.ParquetWriter | None = None
+        self._numbers: list[int] = []
+        self._files: dict[str, pq.ParquetWriter] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -52,8 +54,8 @@ class SplitWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if kind is None:
             self._flush()
-        if self._parquet is not None:
-            self._parquet.close()
+        for file in self._files.values():
+            file.close()
 
     def add(self, number: int, row: TokenisedRow) -> None:
         """Write one row.
@@ -62,10 +64,11 @@ class SplitWriter:
         """
         self.rows += 1
         self.tokens += len(row.input_ids)
-        self.trained_tokens += sum(label != UNTRAINED for label in row.labels)
+        self.trained_tokens += row.trained
         if len(self.samples) < SAMPLES:
             self.samples.append(self._sample(number, row))
         self._waiting.append(row)
+        self._numbers.append(number)
         if len(self._waiting) == GROUP:
             self._flush()
 
@@ -79,15 +82,20 @@ class SplitWriter:
             return
         # Imported here since every command of ftk loads this plugin.
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        schema = pa.schema([(name, pa.list_(pa.type_for_alias(kind))) for name, kind in COLUMNS.items()])
-        if self._parquet is None:
-            self._parquet = pq.ParquetWriter(self.folder / f"{self.split}.parquet", schema, compression="zstd")
         columns = {
             "input_ids": [row.input_ids for row in self._waiting],
             "attention_mask": [[1] * len(row.input_ids) for row in self._waiting],
             "labels": [row.labels for row in self._waiting],
         }
-        self._parquet.write_table(pa.table(columns, schema=schema))
-        self._waiting = []
+        schema = pa.schema([(name, pa.list_(pa.type_for_alias(kind))) for name, kind in COLUMNS.items()])
+        self._write(f"{self.split}.parquet", pa.table(columns, schema=schema))
+        self._write(StagedData.NUMBERS.format(self.split), pa.table({"row": pa.array(self._numbers, pa.int64())}))
+        self._waiting, self._numbers = [], []
+
+    def _write(self, name: str, table: "pa.Table") -> None:
+        import pyarrow.parquet as pq
+
+        if name not in self._files:
+            self._files[name] = pq.ParquetWriter(self.folder / name, table.schema, compression="zstd")
+        self._files[name].write_table(table)

@@ -5,12 +5,22 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from importlib.util import find_spec
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from ftk.plugin import LOG_FILE, Activity, Command, Environment, Home, UsageError, files
+from ftk.plugin import (
+    LOG_FILE,
+    Accelerator,
+    Activity,
+    Command,
+    Environment,
+    Environments,
+    Home,
+    UsageError,
+    files,
+    find_accelerator,
+)
 from ftk_local.lock import DESCRIPTOR_VARIABLE, RunLock
 from ftk_local.processes import GRACE, RUN_VARIABLE, held_back, is_driver, send, stop, workers
 from ftk_local.supervise import supervise
@@ -28,6 +38,7 @@ class LocalBackend:
 
     def __init__(self, home: Home) -> None:
         self.home = home
+        self._environments = Environments(home.environments)
 
     def create(self, run_id: str, draft: Path) -> None:
         """Copy the draft to its place among the runs, and sweep away what a killed attempt left there."""
@@ -104,15 +115,33 @@ class LocalBackend:
         if not drivers:
             stop(found, 0 if now else GRACE)
 
+    def remove(self, run_id: str) -> None:
+        """Give the folder a name that no run has, then remove it; its lock is held meanwhile."""
+        lock = RunLock.take(self._folder(run_id))
+        if lock is None:
+            raise UsageError(f"{run_id} is being worked on", f"`ftk cancel {run_id}` stops it")
+        try:
+            files.discard(self._folder(run_id))
+        finally:
+            lock.hand_over()
+
     def find_problem(self, environment: Environment) -> str | None:
-        """What is missing in ftk's own interpreter."""
-        missing = [name for name in environment.modules if find_spec(name) is None]
-        return f"{', '.join(missing)} cannot be imported by {sys.executable}" if missing else None
+        """What is missing in the environment's interpreter."""
+        return self._environments.find_problem(environment)
+
+    def accelerator(self, settings: Mapping[str, Any]) -> Accelerator:
+        """This machine's, whatever the config asks for."""
+        return find_accelerator()
+
+    def realise(self, environment: Environment, tell: Callable[..., None]) -> None:
+        """Build the environment in this machine's cache."""
+        self._environments.realise(environment, tell)
 
     def execute(self, run_id: str, command: Command, environment: Environment, events: str) -> int:
         """Run the command as a process that holds the run's lock too."""
         folder = self._folder(run_id)
-        return supervise(folder, self.home.cache, command, folder / events)
+        with self._environments.in_use(environment) as python:
+            return supervise(folder, self.home.cache, command, folder / events, python)
 
     def _folder(self, run_id: str) -> Path:
         return self.home.runs / run_id

@@ -2,15 +2,26 @@
 
 import os
 import subprocess
-import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from ftk.plugin import EVENTS_VARIABLE, LOG_FILE, PYTHON, Artifact, Cancelled, Command, FtkError
+from ftk.plugin import (
+    EVENTS_VARIABLE,
+    LOG_FILE,
+    PYTHON,
+    Artifact,
+    Cancelled,
+    Command,
+    FtkError,
+    Interpreter,
+    foreign_variables,
+)
 from ftk_local.lock import DESCRIPTOR_VARIABLE
 from ftk_local.processes import GRACE, stop_children
 
 
-def supervise(folder: Path, cache: Path, command: Command, events: Path) -> int:
+def supervise(folder: Path, cache: Path, command: Command, events: Path, interpreter: Interpreter) -> int:
     """Run the command and wait for it.
 
     Its output goes straight into the log, not through a pipe of ours, so that it can go on writing (and be stopped in
@@ -19,21 +30,24 @@ def supervise(folder: Path, cache: Path, command: Command, events: Path) -> int:
     :param folder: the run's folder, in which it works.
     :param cache: the cache's folder.
     :param events: the file in which it reports.
+    :param interpreter: the one of the command's environment.
     :returns: its exit code; negative for the signal that ended it.
     :raises Cancelled: when this process was asked to stop; the command is then gone.
     """
-    argv = [_argument(part, folder, cache) for part in command.argv]
+    here = _Paths(folder, cache, interpreter.python)
     inherited = os.environ.get(DESCRIPTOR_VARIABLE)
+    locks = [int(lock) for lock in (inherited, interpreter.lock) if lock is not None]
+    variables = dict(os.environ) if interpreter.is_own else foreign_variables(interpreter.python, os.environ)
     try:
         with (folder / LOG_FILE).open("ab") as log:
             process = subprocess.Popen(
-                argv,
+                [here.text(part) for part in command.argv],
                 cwd=folder,
-                env={**os.environ, **command.variables, EVENTS_VARIABLE: str(events)},
+                env={**variables, **here.texts(command.variables), EVENTS_VARIABLE: str(events)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=[int(inherited)] if inherited else [],
+                pass_fds=locks,
                 start_new_session=True,
             )
         return process.wait(command.resources.timeout)
@@ -52,9 +66,20 @@ def supervise(folder: Path, cache: Path, command: Command, events: Path) -> int:
         raise
 
 
-def _argument(part: str | Artifact, folder: Path, cache: Path) -> str:
-    if part == PYTHON:
-        return sys.executable
-    if isinstance(part, Artifact):
-        return str((folder if part.root == "run" else cache) / part.path)
-    return part
+@dataclass(frozen=True)
+class _Paths:
+    """What stands in commands for paths, on this machine."""
+
+    folder: Path
+    cache: Path
+    python: Path
+
+    def text(self, part: str | Artifact) -> str:
+        if part == PYTHON:
+            return str(self.python)
+        if isinstance(part, Artifact):
+            return str((self.folder if part.root == "run" else self.cache) / part.path)
+        return part
+
+    def texts(self, variables: Mapping[str, str | Artifact]) -> dict[str, str]:
+        return {name: self.text(value) for name, value in variables.items()}

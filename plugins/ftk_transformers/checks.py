@@ -90,13 +90,14 @@ def _adapter(settings: Settings, values: Mapping[str, Any]) -> Iterator[Finding]
     if adapter.adapter and not (adapter.targets or adapter.lora_target_parameters or adapter.lora_model_dir):
         yield "adapter", "has no layers to go on", "set lora_target_linear: true or lora_target_modules"
     if adapter.lora_target_linear and isinstance(adapter.lora_target_modules, str):
-        yield "lora_target_modules", "is one expression beside `lora_target_linear`", "keep one of them, or make it a list"
+        yield "lora_target_modules", "is one expression beside `lora_target_linear`", "keep one, or make it a list"
     if adapter.lora_target_parameters and adapter.lora_dropout:
         yield "lora_dropout", "cannot be applied to `lora_target_parameters`", "set it to 0"
     if adapter.lora_model_dir:
         folder = Path(adapter.lora_model_dir).expanduser()
         if not folder.is_absolute():
-            yield "lora_model_dir", "is no absolute path; a run works in a folder of its own", f"write {folder.absolute()}"
+            message = "is no absolute path, and a run works in a folder of its own"
+            yield "lora_model_dir", message, f"write {folder.absolute()}"
         elif not (folder / "adapter_config.json").is_file():
             yield "lora_model_dir", "holds no adapter: its adapter_config.json is missing", "correct the path"
     if adapter.adapter and settings.weights.unfrozen_parameters:

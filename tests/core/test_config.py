@@ -94,7 +94,7 @@ def test_all_problems_are_told_at_once_with_their_lines(problems: Callable[..., 
     ]
 
 
-@pytest.mark.parametrize("key", ["deepspeed", "wandb_project", "sample_packing"])
+@pytest.mark.parametrize("key", ["deepspeed", "wandb_project"])
 def test_a_key_that_no_chosen_provider_reads_is_refused_by_name(problems: Callable[..., list[str]], key: str) -> None:
     [problem] = problems(f"{CONFIG}{key}: true\n")
     assert problem.startswith(f"c.yml:5: `{key}` is read by nothing that this run uses")
@@ -117,6 +117,30 @@ def test_what_must_be_named_is_told_once(problems: Callable[..., list[str]], tex
         "`base_model` is missing",
         "`datasets` is missing",
     ]
+
+
+def test_a_key_that_another_engine_reads_names_it(problems: Callable[..., list[str]]) -> None:
+    [problem] = problems(CONFIG + "sample_packing: true\n")
+    assert problem == (
+        "c.yml:5: `sample_packing` is read by other, not by stub; `ftk.engine: other`, or remove it"
+    )
+
+
+def test_a_blank_key_of_another_engine_sets_nothing(resolved: Resolve, problems: Callable[..., list[str]]) -> None:
+    assert resolved(CONFIG + "sample_packing:\n")["lora_r"] == 8
+    [problem] = problems(CONFIG + "sample_packnig:\n")
+    assert "is read by nothing that this run uses" in problem
+
+
+@pytest.mark.parametrize(("value", "told"), [(".nan", "nan"), (".inf", "inf")])
+def test_a_number_must_be_finite(problems: Callable[..., list[str]], value: str, told: str) -> None:
+    [problem] = problems(f"{CONFIG}learning_rate: {value}\n")
+    assert problem == f"c.yml:5: `learning_rate` is {told}, but must be a finite number"
+
+
+def test_what_is_wrong_in_the_block_and_beside_it_is_told_together(problems: Callable[..., list[str]]) -> None:
+    found = problems(CONFIG + "lora_r: x\nlorar: 8\nftk:\n  evaluate: {rows: -1}\n")
+    assert [problem.partition(" ")[0] for problem in found] == ["c.yml:8:", "c.yml:5:", "c.yml:6:"]
 
 
 def test_numeric_texts_are_numbers(resolved: Resolve) -> None:

@@ -1,11 +1,11 @@
 """What README and CONTRIBUTING say is generated from the code, or done here as they say it."""
 
 import importlib.util
-import json
 import os
 import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 
@@ -47,27 +47,36 @@ def test_the_readmes_ftk_block_is_what_a_config_without_one_means(root: Path) ->
     assert written == {name: defaults[name] for name in written}
 
 
-def test_the_plugin_of_contributing_works_as_it_stands(root: Path, tmp_path: Path) -> None:
+def test_the_tutorial_of_contributing_can_be_typed(root: Path, tmp_path: Path, play) -> None:
     text = (root / "CONTRIBUTING.md").read_text()
-    for name, content in re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", text, re.DOTALL):
-        (tmp_path / name).write_text(content)
-    built = tmp_path / "site"
-    _run(
-        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", built, tmp_path]
+    tutorial = text[text.index("## Writing a plugin") : text.index("### The hooks")]
+    variables = _fresh_environment(tmp_path)
+    pieces = re.finditer(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```|```console\n(.*?)```", tutorial, re.DOTALL)
+    for name, content, transcript in (piece.groups() for piece in pieces):
+        if name:
+            (tmp_path / name).write_text(content)
+        else:
+            play(transcript, tmp_path, variables, 120)
+
+
+def _fresh_environment(folder: Path) -> dict[str, str]:
+    """A virtual environment that has all that this one has, so that a plugin can be installed and nobody is harmed."""
+    venv = folder / "venv"
+    _run([sys.executable, "-m", "venv", "--without-pip", venv])
+    here = sysconfig.get_path("purelib")
+    Path(sysconfig.get_path("purelib", vars={"base": str(venv)}), "here.pth").write_text(
+        f"import site; site.addsitedir({here!r})\n"
     )
-    (tmp_path / "riddles.jsonl").write_text('{"riddle": "What has keys but opens no lock?", "solution": "A piano"}\n')
-    config = tmp_path / "config.yml"
-    dataset = re.search(r"```yaml\n(datasets:\n.*?)```", text, re.DOTALL)[1]
-    config.write_text(f"base_model: org/name\n{dataset}")
-    variables = {**os.environ, "PYTHONPATH": str(built)}
-    listed = json.loads(_run(["ftk", "plugins", "--json"], variables).stdout)
-    assert {"riddles": "works"}.items() <= {row["name"]: row["state"] for row in listed}.items()
-    dry = ["ftk", "run", str(config), "--dry-run"]
-    assert "would do" in _run(dry, variables).stdout
-    (tmp_path / "riddles.jsonl").write_text('{"riddle": "What has keys?"}\n')
-    refused = subprocess.run(dry, env=variables, capture_output=True, text=True)
-    assert refused.returncode == 2
-    assert "riddles.jsonl:1: the field `solution` is missing" in refused.stderr
+    for name, call in {
+        "ftk": "from ftk.cli import main; main()",
+        "pip": "import runpy; runpy.run_module('pip', run_name='__main__')",
+        "pytest": "import pytest; raise SystemExit(pytest.main())",
+    }.items():
+        script = venv / "bin" / name
+        script.write_text(f"#!{venv}/bin/python\n{call}\n")
+        script.chmod(0o755)
+    offline = {"PIP_NO_BUILD_ISOLATION": "false", "PIP_NO_INDEX": "1"}
+    return {**offline, "PATH": f"{venv}/bin:{os.environ['PATH']}", "XDG_CACHE_HOME": str(folder / "cache")}
 
 
 def _run(command: list, variables: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

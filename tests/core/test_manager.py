@@ -309,6 +309,12 @@ def _text(annotation: Any) -> str:
     return annotation if isinstance(annotation, str) else annotation.__name__
 
 
+def test_every_hook_is_used_by_a_default_plugin() -> None:
+    manager = Manager.load()
+    used = {hook for plugin in manager.names() for hook in manager.hooks_of(plugin)}
+    assert set(HOOKS) - used == set()
+
+
 def test_nothing_but_the_manager_calls_hooks(root: Path) -> None:
     sources = [*root.glob("core/**/*.py"), *root.glob("plugins/**/*.py")]
     users = [path.name for path in sources if re.search(r"\.hook\b|subset_hook_caller|PluginManager", path.read_text())]

@@ -16,7 +16,11 @@ COMMANDS = {
     "cancel": "Stop a run after a checkpoint.",
     "sync": "Send to loggers what they lack of a run.",
     "infer": "Ask a tuned model.",
+    "merge": "Fold the adapter of a run into its base model.",
+    "rm": "Remove runs.",
+    "validate": "Check a config, its data and its environments.",
     "plugins": "List the installed plugins.",
+    "completion": "Have the shell complete commands, options and runs.",
 }
 """Every command with its line of help, so that `ftk --help` needs none of their modules."""
 
@@ -67,7 +71,7 @@ def main() -> None:
     from ftk.errors import FtkError
 
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        sys.exit(cli.main(prog_name="ftk", standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from ftk.cli.options import named_run, place_options
+from ftk.cli.options import named_run, place_options, run_argument
 
 
 @click.command("attach", epilog="Example: ftk run configs/quickstart.yml --detach && ftk attach")
-@click.argument("run", required=False)
+@run_argument()
 @place_options
 def command(run: str | None, runs_dir: Path | None, backend: str | None) -> int:
     """Watch a run live; Ctrl-C lets go of it.

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from ftk.cli.options import named_run, place_options
+from ftk.cli.options import named_run, place_options, run_argument
 
 
 @click.command("cancel", epilog="Example: ftk cancel ftk-2026-11-24")
-@click.argument("run")
+@run_argument(required=True)
 @click.option("--now", is_flag=True, help="Do not wait for a checkpoint.")
 @place_options
 def command(run: str, now: bool, runs_dir: Path | None, backend: str | None) -> None:

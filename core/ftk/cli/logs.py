@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from ftk.cli.options import named_run, place_options
+from ftk.cli.options import named_run, place_options, run_argument
 
 
 @click.command("logs", epilog="Example: ftk logs | tail -50")
-@click.argument("run", required=False)
+@run_argument()
 @place_options
 def command(run: str | None, runs_dir: Path | None, backend: str | None) -> None:
     """Print the output of a run.

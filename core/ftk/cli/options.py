@@ -62,6 +62,25 @@ def tell_troubles(manager: "Manager") -> None:
         click.echo(f"warning: {message}", err=True)
 
 
+def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The ids and names of runs that begin so, for a shell."""
+    from ftk.errors import FtkError
+    from ftk.names import LATEST, name_in
+
+    try:
+        place, _ = open_backend(context.params.get("runs_dir"), context.params.get("backend"))
+        runs = place.runs()
+    except FtkError:
+        return []  # a shell has no place for an error
+    named = [name for name in map(name_in, runs) if name]
+    return [item for item in (LATEST, *named, *runs) if item.startswith(incomplete)]
+
+
+def run_argument(*, required: bool = False) -> Callable[[F], F]:
+    """The argument that names a run."""
+    return click.argument("run", required=required, shell_complete=complete_run)
+
+
 def json_option(function: F) -> F:
     """`--json`, for scripts."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")(function)

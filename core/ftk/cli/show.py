@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.options import json_option, named_run, place_options
+from ftk.cli.options import json_option, named_run, place_options, run_argument
 
 if TYPE_CHECKING:
     from ftk.record import RunRecord
 
 
 @click.command("show", epilog="Example: ftk show ftk-2026-11-24")
-@click.argument("run", required=False)
+@run_argument()
 @place_options
 @json_option
 def command(run: str | None, runs_dir: Path | None, backend: str | None, as_json: bool) -> None:

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ftk.cli.options import open_backend, place_options
+from ftk.cli.options import open_backend, place_options, run_argument
 
 if TYPE_CHECKING:
     from ftk.record import RunRecord
 
 
 @click.command("sync", epilog="Example: ftk sync latest --logger jsonl")
-@click.argument("run", required=False)
+@run_argument()
 @click.option("--logger", "loggers", multiple=True, metavar="NAME", help="Only to this one; may be repeated.")
 @place_options
 def command(run: str | None, loggers: tuple[str, ...], runs_dir: Path | None, backend: str | None) -> None:

@@ -50,9 +50,8 @@ def find_python(version: str) -> Path | None:
 
 
 def _ask(python: Path, program: str, *arguments: str) -> str:
-    # -P: the current folder is the person's.
-    argv = [str(python), "-P", "-c", program, *arguments]
+    argv = [str(python), "-I", "-c", program, *arguments]
     done = subprocess.run(argv, capture_output=True, text=True, env=foreign_variables(python, os.environ))
     if done.returncode:
-        raise OSError(f"{python} is no Python 3.11 or later: {done.stderr.strip()[-200:]}")
+        raise OSError(f"{python} is no Python interpreter: {done.stderr.strip()[-200:]}")
     return done.stdout

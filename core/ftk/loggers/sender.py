@@ -38,22 +38,25 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--drain", type=float, help="seconds to go on after the end; without a limit, if not given")
     options = parser.parse_args(arguments)
     os.nice(NICE)
-    no_more = threading.Event()
-    threading.Thread(target=_listen, args=(no_more, options.drain), daemon=True).start()
     # One that is still at it after its driver was killed comes first.
     with files.locked(options.folder / FOLDER / f"{options.name}.lock"):
         run = LoggedRun.open(options.folder)
-        return Sending(_find_logger(run, options.name), run, no_more).follow()
+        sending = Sending(_find_logger(run, options.name), run)
+        threading.Thread(target=_listen, args=(sending, options.drain), daemon=True).start()
+        return sending.follow()
 
 
-def _listen(no_more: threading.Event, drain: float | None) -> None:
+def _listen(sending: Sending, drain: float | None) -> None:
     """Wait for the end of the standard input; then end the process in time, whatever the logger is doing."""
     while os.read(sys.stdin.fileno(), 1):
         pass
-    no_more.set()
+    sending.no_more.set()
     if drain is not None:
         time.sleep(drain)
-        os._exit(OVERDUE)
+        try:
+            sending.save()
+        finally:
+            os._exit(OVERDUE)
 
 
 def _find_logger(run: LoggedRun, name: str) -> Logger:

@@ -33,13 +33,13 @@ class Sending:
 
     :param logger: the logger.
     :param run: the run.
-    :param no_more: set when no more events will come.
     """
 
-    def __init__(self, logger: Logger, run: LoggedRun, no_more: threading.Event) -> None:
+    def __init__(self, logger: Logger, run: LoggedRun) -> None:
+        self.no_more = threading.Event()
+        """To be set when no more events will come."""
         self._name = logger.name
         self._run = run
-        self._no_more = no_more
         self._progress = Progress.read(run.folder, logger.name)
         self._delivery = Delivery(logger, run)
         self._reporter = Reporter(run.folder / EVENTS_FOLDER / f"{OWN_EVENTS}{logger.name}.jsonl")
@@ -55,7 +55,7 @@ class Sending:
         """
         while True:
             # Asked before the events are read: when no more come, all of them are written.
-            last = self._no_more.is_set()
+            last = self.no_more.is_set()
             done = self._attempt(last)
             if last and (done or self._failures >= LAST_TRIES):
                 return 0 if done else 1
@@ -65,9 +65,9 @@ class Sending:
         if last:
             time.sleep(FIRST_PAUSE)
         elif self._failures:
-            self._no_more.wait(min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self._failures - 1)))
+            self.no_more.wait(min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self._failures - 1)))
         else:
-            self._no_more.wait(POLL)
+            self.no_more.wait(POLL)
 
     def _attempt(self, last: bool) -> bool:
         """Send what there is; whether that went well."""
@@ -80,7 +80,7 @@ class Sending:
             return False
         if self._failures:
             self._failures, self._progress.error = 0, None
-            self._save()
+            self.save()
         return True
 
     def _send(self) -> None:
@@ -89,9 +89,9 @@ class Sending:
             self._deliver(item.event)
             self._progress.offsets[item.file] = item.end
             if time.monotonic() > self._saved + SAVE:
-                self._save()
+                self.save()
         if self._progress.offsets != offsets:
-            self._save()
+            self.save()
         if time.monotonic() > self._measured + self._every:
             self._measured = time.monotonic()
             self._delivery.log_figures(self._figures.measure(), time.time())
@@ -114,8 +114,9 @@ class Sending:
         self._progress.error = reason(error)
         if self._failures == 1:
             self._reporter.notice(f"logger {self._name}: {self._progress.error}; it is tried again, the run goes on")
-        self._save()
+        self.save()
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Keep in the run how far the logger has come."""
         self._progress.write(self._run.folder, self._name)
         self._saved = time.monotonic()

@@ -36,14 +36,22 @@ def engine_findings(name: str, stages: Sequence[str], ftk: Ftk) -> Iterator[Find
     :param stages: the hooks of stages that its plugin provides; the others are done by whoever does them by default.
     :param ftk: calls ftk in an empty folder.
     """
-    write_tiny_model(ftk.folder / "model")
-    (ftk.folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    own = {stage: name for stage in ("merge", "generate") if stage in stages}
-    (ftk.folder / "config.yml").write_text(CONFIG.format(engine=name, stages=json.dumps(own)))
+    write_small_config(ftk.folder, name, stages)
     yield from findings([a_small_run_ends_well], ftk)
     if ftk.has_run() and ftk.events("run_finished"):
         yield from findings(AFTER_A_RUN, ftk)
         yield from findings([a_stopped_training_goes_on, a_killed_training_goes_on], ftk)
+
+
+def write_small_config(folder: Path, engine: str, stages: Sequence[str]) -> None:
+    """Write a config, with its data and its tiny model beside it.
+
+    :param stages: those that the engine's plugin provides.
+    """
+    write_tiny_model(folder / "model")
+    (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    own = {stage: engine for stage in ("merge", "generate") if stage in stages}
+    (folder / "config.yml").write_text(CONFIG.format(engine=engine, stages=json.dumps(own)))
 
 
 def a_small_run_ends_well(ftk: Ftk) -> str | None:
@@ -123,7 +131,7 @@ def _interrupted(ftk: Ftk, how: str, interrupt: Any) -> str | None:
         return f"after {how} it did {result['steps']} steps, uninterrupted {first['steps']}"
     stopped = [event for event in ftk.events("run_finished") if event["status"] == "cancelled"]
     starts = [event["start_step"] for event in ftk.events("training")]
-    if how == "cancel" and stopped and starts[-1] == 0:
+    if how == "cancel" and stopped and len(starts) > 1 and starts[-1] == 0:
         return f"it was stopped in order and began at step 0 again (its starts: {starts})"
     return None
 

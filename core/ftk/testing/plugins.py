@@ -2,12 +2,14 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ftk.errors import FtkError, UsageError
 from ftk.loading import PluginFile, find_entries
 from ftk.manager import Manager
+from ftk.testing.backends import backend_findings
+from ftk.testing.calls import Ftk
 from ftk.testing.checks import Finding, findings
 from ftk.testing.engines import engine_findings, make_ftk
 from ftk.testing.formats import FORMAT_CHECKS
@@ -44,12 +46,19 @@ def check_plugin(name: str) -> Iterator[Finding]:
         yield from findings(LOGGER_CHECKS, logger, f"logger {logger.name}: ")
     hooks = manager.hooks_of(plugin)
     if "train" in hooks:
-        with tempfile.TemporaryDirectory(prefix="ftk-check-") as folder:
-            ftk = make_ftk(Path(folder), dict(os.environ))
-            try:
-                yield from engine_findings(plugin, hooks, ftk)
-            finally:
-                ftk.kill_all()
+        yield from _with_runs(lambda ftk: engine_findings(plugin, hooks, ftk))
+    if "backend" in hooks:
+        yield from _with_runs(lambda ftk: backend_findings(plugin, ftk))
+
+
+def _with_runs(look: Callable[[Ftk], Iterator[Finding]]) -> Iterator[Finding]:
+    """Look at a plugin through runs in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="ftk-check-") as folder:
+        ftk = make_ftk(Path(folder), dict(os.environ))
+        try:
+            yield from look(ftk)
+        finally:
+            ftk.kill_all()
 
 
 def _alone(name: str, file: PluginFile | None) -> Manager:

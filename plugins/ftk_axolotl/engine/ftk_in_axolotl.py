@@ -194,7 +194,8 @@ class Progress(TrainerCallback):
         kept |= {name: value for name, value in logs.items() if name.startswith("rewards/")}
         if "loss" in logs and self.recent:
             seconds = sum(self.recent)
-            kept["tokens_per_second"] = sum(self.tokens) / seconds
+            if sum(self.tokens):  # axolotl does not count those of preferences
+                kept["tokens_per_second"] = sum(self.tokens) / seconds
             kept["seconds_left"] = (state.max_steps - state.global_step) * seconds / len(self.recent)
         finite = {name: value for name, value in kept.items() if math.isfinite(value)}
         REPORTER.emit("metrics", step=state.global_step, steps=state.max_steps, epoch=state.epoch, **finite)

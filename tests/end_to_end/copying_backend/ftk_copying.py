@@ -6,12 +6,13 @@ is brought back, but for the files that the driver writes itself.
 
 import filecmp
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ftk.plugin import LOG_FILE, Backend, Command, Environment, Home, hookimpl
+from ftk.plugin import LOG_FILE, Backend, Command, Environment, Home, Interpreter, hookimpl
 from ftk_local.backend import LocalBackend
 from ftk_local.supervise import supervise
 
@@ -37,7 +38,7 @@ class CopyingBackend(LocalBackend):
             _lent(run, Path(far, "the-run")) as run_copy,
             _lent(cache, Path(far, "the-cache")) as cache_copy,
         ):
-            return supervise(run_copy, cache_copy, command, run_copy / events)
+            return supervise(run_copy, cache_copy, command, run_copy / events, Interpreter(Path(sys.executable)))
 
 
 @contextmanager

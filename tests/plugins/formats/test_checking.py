@@ -10,7 +10,8 @@ import pytest
 import ftk_formats.plugin
 from ftk.manager import Manager
 from ftk.marked_yaml import read_yaml
-from ftk.plugin import Config
+from ftk.plugin import Config, complete
+from ftk_formats.gate import BLOCK
 
 GOOD = {"question": "q", "answer": "a"}
 CONFIG = """\
@@ -37,7 +38,8 @@ def find(tmp_path: Path) -> Find:
             content = "".join(json.dumps(row) + "\n" for row in content)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         raw = read_yaml(text.replace("{path}", str(path)), "c.yml")
-        return [str(problem).replace(f"{tmp_path}/", "") for problem in manager.check(Config(raw.values, raw.place))]
+        values = {**raw.values, "ftk": {"data": complete(raw.values.get("ftk", {}).get("data", {}), BLOCK)}}
+        return [str(problem).replace(f"{tmp_path}/", "") for problem in manager.check(Config(values, raw.place))]
 
     return check
 
@@ -83,15 +85,20 @@ def test_every_bad_row_is_told_until_there_are_too_many(find: Find) -> None:
     assert len(problems) == 21
     assert problems[19].startswith("rows.jsonl:20: ")
     assert problems[20] == "rows.jsonl: 20 bad rows; reading stopped; mend these first"
+    assert len(find([3] * 500, CONFIG + "ftk: {data: {max_problems: 3}}\n")) == 4
 
 
 @pytest.mark.parametrize("content", ["", "\n \n"])
 def test_a_file_without_rows_is_told(find: Find, content: str) -> None:
-    assert find(content) == ["rows.jsonl: has no rows; write one JSON object a line"]
+    assert find(content) == ["rows.jsonl: has no rows; write some, or remove the data set"]
 
 
-def test_a_file_of_another_kind_is_told_with_the_line_of_its_path(find: Find) -> None:
-    assert find("x", name="rows.csv") == ["c.yml:2: rows.csv is of a kind that cannot be read yet; use a .jsonl file"]
+def test_a_file_of_an_unknown_kind_is_told_with_the_line_of_its_path(find: Find) -> None:
+    assert find("x", name="rows.dat") == [
+        "c.yml:2: the name rows.dat does not tell how the file is read; say it: `ds_type: json`, csv, parquet, arrow or"
+        " text"
+    ]
+    assert find([GOOD], CONFIG.replace("type:\n", "ds_type: json\n    type:\n", 1), "rows.dat") == []
 
 
 def test_an_unknown_format_is_told_with_the_nearest(find: Find) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import ftk_formats.plugin
-from ftk import manager
+from ftk import loading
 from ftk.cli import main
 from ftk.plugin import stage
 
@@ -71,7 +71,7 @@ def test_bad_data_are_one_line_and_leave_no_run(
     for name in ("FTK_RUNS_DIR", "FTK_BACKEND", "FTK_ENGINE", "FTK_DISABLE_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
     entries = [Entry("formats", ftk_formats.plugin), Entry("stub", Engine())]
-    monkeypatch.setattr(manager, "_entry_points", lambda: entries)
+    monkeypatch.setattr(loading, "entry_points", lambda group: entries)
     monkeypatch.setattr("sys.argv", ["ftk", "run", "c.yml", *dry])
     with pytest.raises(SystemExit) as end:
         main()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ftk.plugin import UNTRAINED, FtkError, RowTokenizer, TokenisedRow, complete
+from ftk.plugin import UNTRAINED, Config, FtkError, RowTokenizer, TokenisedRow, complete
 from ftk_formats.gate import BLOCK, MaskGate
 
 EOS = 1
@@ -12,8 +12,13 @@ EOS = 1
 
 @pytest.fixture
 def make_gate(tokenizer: RowTokenizer) -> Any:
-    """Makes a gate for rows of at most 10 tokens."""
-    return lambda **limits: MaskGate(tokenizer, 10, complete(limits, BLOCK))
+    """Makes a gate for rows of 2 to 10 tokens."""
+
+    def make(excess: str = "drop", **limits: Any) -> MaskGate:
+        keys = {"sequence_len": 10, "min_sample_len": 2, "excess_length_strategy": excess}
+        return MaskGate(tokenizer, Config({**keys, "ftk": {"data": complete(limits, BLOCK)}}))
+
+    return make
 
 
 def row(length: int = 4, trained: int = 2, end: int = EOS) -> TokenisedRow:
@@ -23,33 +28,33 @@ def row(length: int = 4, trained: int = 2, end: int = EOS) -> TokenisedRow:
 
 
 def test_a_good_row_is_admitted(make_gate: Any) -> None:
-    assert make_gate().admits(row(), "rows:1")
+    assert make_gate().admit(row(), "rows:1") == row()
 
 
 def test_a_row_of_just_the_longest_length_is_admitted(make_gate: Any) -> None:
     gate = make_gate()
-    assert gate.admits(row(10), "rows:1")
-    assert not gate.admits(row(11), "rows:2")
+    assert gate.admit(row(10), "rows:1")
+    assert not gate.admit(row(11), "rows:2")
     assert (gate.seen, gate.truncated) == (2, 1)
 
 
 def test_a_row_without_a_trained_token_is_refused_by_its_place(make_gate: Any) -> None:
     with pytest.raises(FtkError, match=r"^rows:7: no token of this row is trained"):
-        make_gate(allow_untrained_eos=True).admits(row(trained=0), "rows:7")
+        make_gate(allow_untrained_eos=True).admit(row(trained=0), "rows:7")
 
 
 def test_a_row_whose_end_is_not_trained_is_refused_unless_that_is_allowed(make_gate: Any) -> None:
     with pytest.raises(FtkError, match=r"^rows:7: the end-of-sequence token of this row is not trained") as error:
-        make_gate().admits(row(end=9), "rows:7")
+        make_gate().admit(row(end=9), "rows:7")
     assert "ftk.data.allow_untrained_eos: true" in str(error.value.remedy)
-    assert make_gate(allow_untrained_eos=True).admits(row(end=9), "rows:7")
+    assert make_gate(allow_untrained_eos=True).admit(row(end=9), "rows:7")
 
 
 @pytest.mark.parametrize(("short", "long"), [(20, 0), (19, 1), (95, 5)])
 def test_a_few_rows_that_are_too_long_are_left_out(make_gate: Any, short: int, long: int) -> None:
     gate = make_gate()
-    assert [gate.admits(row(), "x") for _ in range(short)] == [True] * short
-    assert [gate.admits(row(11), "x") for _ in range(long)] == [False] * long
+    assert all(gate.admit(row(), "x") for _ in range(short))
+    assert not any(gate.admit(row(11), "x") for _ in range(long))
     gate.close()
 
 
@@ -57,7 +62,7 @@ def test_too_many_are_refused_unless_that_is_allowed(make_gate: Any) -> None:
     def judge(**limits: float) -> None:
         gate = make_gate(**limits)
         for length in (4, 4, 4, 11):
-            gate.admits(row(length), "x")
+            gate.admit(row(length), "x")
         gate.close()
 
     with pytest.raises(FtkError, match=r"1 of 4 rows \(25%\) are longer than sequence_len 10") as error:
@@ -70,6 +75,28 @@ def test_too_many_are_refused_unless_that_is_allowed(make_gate: Any) -> None:
 
 def test_all_rows_left_out_is_never_allowed(make_gate: Any) -> None:
     gate = make_gate(max_truncated=1)
-    gate.admits(row(11), "x")
+    gate.admit(row(11), "x")
     with pytest.raises(FtkError, match=r"1 of 1 rows \(100%\)"):
         gate.close()
+
+
+def test_a_row_that_is_too_long_is_cut_where_that_is_wanted(make_gate: Any) -> None:
+    gate = make_gate("truncate")
+    cut = gate.admit(row(12, trained=6), "x")
+    assert cut == TokenisedRow(row(12).input_ids[:10], row(12, trained=6).labels[:10], 6)
+    assert gate.admit(row(13, trained=3), "x") is None  # nothing that is trained is left of it
+    gate.close()
+    assert gate.truncated == 2
+
+
+def test_a_row_that_is_too_long_is_refused_where_that_is_wanted(make_gate: Any) -> None:
+    with pytest.raises(FtkError, match=r"^rows:3: this row has 11 tokens, more than sequence_len 10"):
+        make_gate("raise").admit(row(11), "rows:3")
+
+
+def test_a_row_that_is_too_short_is_left_out_and_counted(make_gate: Any) -> None:
+    gate = make_gate()
+    assert gate.admit(TokenisedRow([EOS], [EOS], 0), "x") is None
+    assert gate.admit(row(2), "x")
+    gate.close()
+    assert gate.short == 1

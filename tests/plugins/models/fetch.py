@@ -6,6 +6,7 @@ Libraries read their environment while they are imported, so that a test cannot 
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ class Processes:
     def find_problem(self, environment: Environment) -> str | None:
         return None
 
+    def realise(self, environment: Environment, tell: Callable[..., None]) -> None:
+        pass
+
     def execute(self, run_id: str, command: Command, environment: Environment, events: str) -> int:
         argv = [str(self.roots[part.root] / part.path) if isinstance(part, Artifact) else part for part in command.argv]
         with (self.roots["run"] / "logs.txt").open("ab") as log:
@@ -34,7 +38,7 @@ def main(folder: Path, cache: Path, values: dict[str, Any], tokenizer_only: bool
     manager = Manager()
     manager.register(ftk_models.plugin, "models")
     backend: Any = Processes(folder, cache)
-    run = Run(folder, Cache(cache), Config(values), manager, backend)
+    run = Run(folder, Cache(cache), Config({"ftk": {}, **values}), manager, backend)
     try:
         fetched = run.fetch_model(tokenizer_only)
     except FtkError as error:

@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,15 @@ class Job:
 
     def train(self) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(self.argv, env=self.environment, capture_output=True, text=True, timeout=120)
+
+    def train_until(self, step: int, number: int) -> int:
+        """Start a training, send it a signal once it has reported a step, and return its exit code."""
+        with subprocess.Popen(self.argv, env=self.environment, stdout=subprocess.DEVNULL) as process:
+            while not any(event["step"] >= step for event in self.events("metrics")):
+                assert process.poll() is None, "the training ended before it could be stopped"
+                time.sleep(0.002)
+            process.send_signal(number)
+            return process.wait(60)
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         path = self.folder / "events.jsonl"

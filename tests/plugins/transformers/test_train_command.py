@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,21 +23,6 @@ def contents(folder: Path) -> dict[str, bytes]:
 def losses(job: Any) -> list[tuple[int, float]]:
     """All training steps that were reported, with their losses, in the order of the reports."""
     return [(event["step"], event["loss"]) for event in job.events("metrics") if "loss" in event]
-
-
-def wait_for_step(job: Any, process: "subprocess.Popen[bytes]", step: int) -> None:
-    """Wait until the training has reported a step."""
-    while not any(event["step"] >= step for event in job.events("metrics")):
-        assert process.poll() is None, "the training ended before it could be stopped"
-        time.sleep(0.002)
-
-
-def train_until(job: Any, step: int, number: int) -> int:
-    """Start a training, send it a signal after a step, and return its exit code."""
-    with subprocess.Popen(job.argv, env=job.environment, stdout=subprocess.DEVNULL) as process:
-        wait_for_step(job, process, step)
-        process.send_signal(number)
-        return process.wait(60)
 
 
 def test_an_adapter_is_trained_and_reported(make_job: Callable[..., Any]) -> None:
@@ -100,7 +83,7 @@ def test_a_killed_training_ends_like_an_uninterrupted_one(make_job: Callable[...
     assert whole.train().returncode == 0
     killed = make_job("killed", 40, 6, LONG)
     for step in (9, 17, 33):
-        assert train_until(killed, step, signal.SIGKILL) == -signal.SIGKILL
+        assert killed.train_until(step, signal.SIGKILL) == -signal.SIGKILL
     assert killed.train().returncode == 0
 
     assert contents(killed.output) == contents(whole.output)
@@ -145,7 +128,7 @@ def test_a_request_to_stop_loses_nothing(make_job: Callable[..., Any]) -> None:
     whole = make_job("whole", 40, 0, LONG)
     assert whole.train().returncode == 0
     stopped = make_job("stopped", 40, 0, LONG)
-    assert train_until(stopped, 9, signal.SIGTERM) == 128 + signal.SIGTERM
+    assert stopped.train_until(9, signal.SIGTERM) == 128 + signal.SIGTERM
     done = stopped.events("metrics")[-1]["step"]
     assert stopped.events("checkpoint")[-1]["step"] == done
     assert not (stopped.output / "trained.json").exists()

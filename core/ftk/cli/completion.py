@@ -1,0 +1,24 @@
+"""`ftk completion`: have the shell complete commands, options and runs."""
+
+import click
+
+SETTINGS = {
+    "bash": 'eval "$(ftk completion bash)"   # in ~/.bashrc',
+    "zsh": 'eval "$(ftk completion zsh)"   # in ~/.zshrc, after compinit',
+    "fish": "ftk completion fish > ~/.config/fish/completions/ftk.fish",
+}
+"""The line that turns completion on, by shell."""
+
+
+@click.command("completion", epilog=f"Example: {SETTINGS['bash']}")
+@click.argument("shell", type=click.Choice(list(SETTINGS)))
+def command(shell: str) -> None:
+    """Print the script that lets a shell complete commands, options and names of runs."""
+    from click.shell_completion import get_completion_class
+
+    from ftk.cli import cli
+
+    completion = get_completion_class(shell)
+    assert completion is not None  # click knows all of these
+    click.echo(f"# {SETTINGS[shell]}")
+    click.echo(completion(cli, {}, "ftk", "_FTK_COMPLETE").source())

@@ -1,0 +1,36 @@
+"""`ftk merge`: fold a run's adapter into its base model."""
+
+from pathlib import Path
+
+import click
+
+from ftk.cli.options import json_option, place_options, run_argument
+
+
+@click.command("merge", epilog="Example: ftk run configs/quickstart.yml --no-merge && ftk merge latest")
+@run_argument(required=True)
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key of the config; may be repeated.")
+@click.option("--detach", is_flag=True, help="Return at once; `ftk attach` shows the run.")
+@place_options
+@json_option
+def command(
+    run: str, sets: tuple[str, ...], detach: bool, runs_dir: Path | None, backend: str | None, as_json: bool
+) -> int:
+    """Fold the adapter of a run into its base model, for the first time or again.
+
+    It is what `ftk run --resume RUN --from merge` does, also for a run that was told `--no-merge`.
+    """
+    from ftk.cli.options import named_run
+    from ftk.cli.starting import changed_run, set_arguments, start
+    from ftk.errors import UsageError
+    from ftk.manager import NO_PROVIDER
+
+    record = named_run(run, runs_dir, backend)
+    trained = record.manifests().get("train")
+    if not trained or not trained["result"]:
+        raise UsageError(f"{record.id} has not finished its training", f"`ftk run --resume {record.id}` goes on")
+    # Blank, the choice is made anew: that of a run that was told not to merge.
+    unset = ["ftk.stages.merge="] if record.config().ftk["stages"]["merge"] == NO_PROVIDER else []
+    keys = [*unset, *sets]
+    record = changed_run(record.id, keys, runs_dir, backend)
+    return start(record, ["--from", "merge", *set_arguments(keys)], detach, as_json)

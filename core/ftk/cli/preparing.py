@@ -1,0 +1,83 @@
+"""A config as commands take it: the options that change it, and all that is checked before a run is made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ftk.cli.options import load_plugins_for, plugin_options, tell_troubles
+
+if TYPE_CHECKING:
+    from ftk.backend import Backend
+    from ftk.config import Config, Override
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The values of the options of `config_options`."""
+
+    data: Path | None
+    sets: tuple[str, ...]
+    engine: str | None
+    loggers: tuple[str, ...]
+    no_merge: bool
+    plugins: tuple[Path, ...]
+    trust: bool
+
+    @property
+    def keys(self) -> list[str]:
+        """Changed keys as `--set` has them; flags come last and so win."""
+        named = ", ".join(name for name in self.loggers if name != "none")
+        return [
+            *self.sets,
+            *(["ftk.stages.merge=none"] if self.no_merge else []),
+            *([f"ftk.engine={self.engine}"] if self.engine else []),
+            *([f"ftk.loggers=[{named}]"] if self.loggers else []),
+        ]
+
+    def overrides(self, backend: str | None) -> "list[Override]":
+        """Everything that changes a config: the environment, then these, then the flag for the backend."""
+        from ftk.config import environment_overrides, parse_set
+
+        flags = [f"ftk.backend={backend}"] if backend else []
+        return [*environment_overrides(), *(parse_set(item) for item in (*self.keys, *flags))]
+
+
+def config_options(function: F) -> F:
+    """What changes a config for one run; a command takes the values as `Changes`."""
+    for option in reversed(
+        [
+            click.option("--data", type=click.Path(path_type=Path), help="Data file to use in place of the config's."),
+            click.option(
+                "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key of the config; may be repeated."
+            ),
+            click.option("--engine", metavar="NAME", help="Who trains [FTK_ENGINE, else the config's]."),
+            click.option(
+                "--logger", "loggers", multiple=True, metavar="NAME", help="Who logs; may be repeated; none for nobody."
+            ),
+            click.option("--no-merge", is_flag=True, help="Keep the adapter beside the base model."),
+        ]
+    ):
+        function = option(function)
+    return plugin_options(function)
+
+
+def prepare(path: Path, changes: Changes, runs_dir: Path | None, backend: str | None) -> "tuple[Config, Backend]":
+    """The resolved config of a new run and the place where it will live, after all checks.
+
+    :raises UsageError: with everything that is wrong.
+    """
+    from ftk.create import prepare_config, refuse_backend
+    from ftk.home import Home
+
+    home = Home.find(runs_dir)
+    manager, overrides = load_plugins_for(path, changes.overrides(backend), changes.plugins, changes.trust, home)
+    config = prepare_config(path, changes.data, overrides, manager)
+    place = manager.backend(config.ftk["backend"], home)
+    refuse_backend(config, place, manager)
+    tell_troubles(manager)
+    return config, place

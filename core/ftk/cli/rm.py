@@ -1,0 +1,32 @@
+"""`ftk rm`: remove runs."""
+
+from pathlib import Path
+
+import click
+
+from ftk.cli.options import complete_run, open_backend, place_options
+
+
+@click.command("rm", epilog="Example: ftk rm my-sql ftk-2026-11-24-19-13-05-0fb0 --yes")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_run)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@place_options
+def command(runs: tuple[str, ...], yes: bool, runs_dir: Path | None, backend: str | None) -> None:
+    """Remove runs with their models.
+
+    A run that is being worked on is refused, and then none is removed. What is in the cache stays.
+    """
+    from ftk.errors import UsageError
+    from ftk.record import find_run
+
+    place, _ = open_backend(runs_dir, backend)
+    found = list(dict.fromkeys(find_run(place, run) for run in runs))
+    for record in found:
+        if place.activity(record.id) != "idle":
+            raise UsageError(f"{record.id} is being worked on", f"`ftk cancel {record.id}` stops it")
+    names = "".join(f"\n  {place.describe(record.id, '')}" for record in found)
+    if not yes and not click.confirm(f"remove with everything in them:{names}\n?", err=True):
+        raise click.Abort
+    for record in found:
+        place.remove(record.id)
+        click.echo(f"{record.id} is removed")

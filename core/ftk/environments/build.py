@@ -1,0 +1,147 @@
+"""Build an environment in its place: a marker, written last, tells a whole one from what a kill left."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ftk import files
+from ftk.environments import pip
+from ftk.environments.interpreter import find_python, missing_modules
+from ftk.environments.lock import Lock, Step
+from ftk.errors import FtkError, PluginError
+
+MARKER = "environment.json"
+"""Written last into the folder of an environment; its paths are absolute, so that it is built where it stays."""
+
+MB = 1_000_000
+
+Tell = Callable[..., None]
+"""Reports an event: kind and fields, as `Reporter.emit` takes them."""
+
+
+class Builder:
+    """Builds one environment.
+
+    :param name: its name.
+    :param folder: where it is built.
+    :param lock: what is installed.
+    :param modules: what must be importable at the end.
+    :param tell: is told what goes on.
+    """
+
+    def __init__(self, name: str, folder: Path, lock: Lock, modules: tuple[str, ...], tell: Tell) -> None:
+        self.name = name
+        self.folder = folder
+        self.lock = lock
+        self.modules = modules
+        self.tell = tell
+        self.python = folder / "bin" / "python"
+        self.log = log_of(folder)
+
+    def build(self, descriptor: int) -> None:
+        """Install all steps; the environment is there whole, or not at all.
+
+        :param descriptor: the open lock that keeps others from it, which pip holds too.
+        :raises FtkError: with advice, when a step fails.
+        """
+        start = time.monotonic()
+        files.remove(self.folder)
+        self._refuse_full_disk()
+        files.write_text(self.log, "")
+        self.tell("environment", name=self.name, message=f"is built, {self.lock.size} MB in {self.folder}")
+        try:
+            self._make(descriptor)
+            self._refuse_missing()
+        except BaseException:
+            files.remove(self.folder)
+            raise
+        seconds = time.monotonic() - start
+        size = size_of(self.folder)
+        made = {"name": self.name, "digest": self.lock.digest, "python": self.lock.python, "size": size}
+        files.write_json(self.folder / MARKER, {**made, "seconds": round(seconds, 1)})
+        self.tell("environment", name=self.name, message=f"is there, {size} MB after {seconds:.0f} s")
+
+    def _refuse_full_disk(self) -> None:
+        free = shutil.disk_usage(files.make_folder(self.folder.parent)).free // MB
+        if free < self.lock.size:
+            place = self.folder.parent
+            raise FtkError(
+                f"the environment {self.name} takes {self.lock.size} MB, and {free} MB are free in {place}",
+                "free some space (`ftk env list`, `ftk env rm`), or name another folder by FTK_ENVIRONMENTS_DIR",
+            )
+
+    def _make(self, descriptor: int) -> None:
+        python = find_python(self.lock.python)
+        uv = pip.uses_uv()
+        if uv:
+            self._run(0, ["uv", "venv", "--python", self.lock.python, str(self.folder)], descriptor)
+        elif python:
+            self._run(0, [str(python), "-m", "venv", str(self.folder)], descriptor)
+        else:
+            raise FtkError(
+                f"the environment {self.name} needs Python {self.lock.python}, which is not on PATH",
+                f"install it, or choose uv, which fetches it: {pip.INSTALLER_VARIABLE}=uv",
+            )
+        for number, step in enumerate(self.lock.steps, 1):
+            self._install(number, step, uv, descriptor)
+
+    def _install(self, number: int, step: Step, uv: bool, descriptor: int) -> None:
+        requirements = self.folder / f"step-{number}.txt"
+        files.write_text(requirements, "".join(f"{line}\n" for line in step.requirements))
+        of_pip = ["--progress-bar", "off"] if step.action == "install" else ["--yes"]
+        program = (
+            ["uv", "pip", step.action, "--python", str(self.python)]
+            if uv
+            else [str(self.python), "-m", "pip", step.action, "--disable-pip-version-check", *of_pip]
+        )
+        self._tell_step(number, str(step))
+        self._run(number, [*program, *step.options, "-r", str(requirements)], descriptor)
+
+    def _run(self, number: int, argv: list[str], descriptor: int) -> None:
+        try:
+            pip.run(argv, self.python, self.log, descriptor, lambda line: self._tell_step(number, line))
+        except FtkError as error:
+            what = f"step {number} of {len(self.lock.steps)}, {self.lock.steps[number - 1]}" if number else "the venv"
+            raise FtkError(f"the environment {self.name} failed ({what}): {error.message}", error.remedy) from None
+        except FileNotFoundError:
+            raise FtkError(f"{argv[0]} is not on PATH", f"install it, or unset {pip.INSTALLER_VARIABLE}") from None
+
+    def _tell_step(self, number: int, line: str) -> None:
+        self.tell("installing", name=self.name, step=number, steps=len(self.lock.steps), message=line)
+
+    def _refuse_missing(self) -> None:
+        missing = missing_modules(self.python, self.modules)
+        if missing:
+            message = f"the lock of the environment {self.name} does not bring {', '.join(missing)}"
+            raise PluginError(message, f"a bug of its plugin; all of pip's output: {self.log}")
+
+
+def log_of(folder: Path) -> Path:
+    """Where the output of a build goes, beside its folder, so that it stays when the build fails."""
+    return folder.with_name(f"{folder.name}.log")
+
+
+def made(folder: Path) -> dict[str, Any] | None:
+    """What the marker of a whole environment says; None where there is none, or its Python is gone."""
+    found: dict[str, Any] | None = files.read_json(folder / MARKER)
+    return found if (folder / "bin" / "python").exists() else None
+
+
+def size_of(folder: Path) -> int:
+    """Megabytes that a folder takes."""
+    sizes = (entry.stat().st_size for entry in _entries(folder))
+    return sum(sizes) // MB
+
+
+def _entries(folder: Path) -> "list[os.DirEntry[str]]":
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                found += _entries(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False):
+                found.append(entry)
+    return found

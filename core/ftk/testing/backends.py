@@ -1,0 +1,157 @@
+"""What every backend keeps to, seen by runs on it of an engine that needs no time."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from ftk.backend import Backend
+from ftk.errors import UsageError
+from ftk.home import Home
+from ftk.manager import Manager
+from ftk.record import RunRecord
+from ftk.scaffold.package import PLACEHOLDER, TEMPLATES
+from ftk.testing.calls import Ftk
+from ftk.testing.checks import Check, Finding, findings
+from ftk.testing.engines import write_small_config
+
+ENGINE = "abacus"
+
+LONG = "max_steps=100000"
+"""Steps that take longer than any check."""
+
+
+class Subject:
+    """A backend under test.
+
+    :param name: by which a config chooses it.
+    :param ftk: calls ftk in an empty folder.
+    """
+
+    def __init__(self, name: str, ftk: Ftk) -> None:
+        self.name = name
+        self.ftk = ftk
+        write_small_config(ftk.folder, ENGINE, ("merge", "generate"))
+        (ftk.folder / f"{ENGINE}.py").write_text(_engine_source(), encoding="utf-8")
+
+    def run(self, *arguments: str) -> str | None:
+        """Do a run; what went wrong with it."""
+        call = ("run", "config.yml", "--backend", self.name, "--plugin", f"{ENGINE}.py", *arguments)
+        done = self.ftk(*call)
+        return done.stderr.strip()[-2000:] if done.returncode else None
+
+    def backend(self) -> Backend:
+        """The backend itself."""
+        return Manager.load().backend(self.name, Home(self.ftk.runs, self.ftk.cache))
+
+    def newest(self) -> RunRecord:
+        """The newest run."""
+        backend = self.backend()
+        return RunRecord(backend, backend.runs()[-1])
+
+
+def _engine_source() -> str:
+    """The engine that authors of engines start from, as a single file that every backend finds in the run's folder."""
+    source = (TEMPLATES / "engine" / f"ftk_{PLACEHOLDER}.py").read_text(encoding="utf-8")
+    source = source.replace(f'(PYTHON, "-m", "ftk_{PLACEHOLDER}")', f'(PYTHON, Artifact("run", "plugins/{ENGINE}.py"))')
+    return source.replace(PLACEHOLDER, ENGINE)
+
+
+def backend_findings(name: str, ftk: Ftk) -> Iterator[Finding]:
+    """Look at the backend through runs on it.
+
+    :param ftk: calls ftk in an empty folder.
+    """
+    subject = Subject(name, ftk)
+    first = next(findings([a_run_ends_well], subject))
+    yield first
+    if first.problem is None:
+        yield from findings(BACKEND_CHECKS, subject)
+
+
+def a_run_ends_well(subject: Subject) -> str | None:
+    """A run of a plugin in a single file ends well."""
+    return subject.run()
+
+
+def runs_are_listed(subject: Subject) -> str | None:
+    """The run is listed, and finished."""
+    known = json.loads(subject.ftk("runs", "--backend", subject.name, "--json").stdout)
+    return None if [item["state"] for item in known] == ["finished"] else f"`ftk runs` says {known}"
+
+
+def files_can_be_read(subject: Subject) -> str | None:
+    """Files and folders of a run can be read, and what is not there is told as FileNotFoundError."""
+    record = subject.newest()
+    backend = record.backend
+    names = list(backend.list(record.id, "stages"))
+    if names != sorted(f"{stage}.json" for stage in ("stage_data", "prepare_model", "train", "merge")):
+        return f"the stages are {names}"
+    if list(backend.list(record.id, "no-such-folder")):
+        return "a folder that is not there has something in it"
+    try:
+        backend.open(record.id, "no-such-file").close()
+    except FileNotFoundError:
+        return None if b"base_model" in backend.open(record.id, "resolved.yml").read() else "resolved.yml is another"
+    return "a file that is not there could be opened"
+
+
+def output_is_kept(subject: Subject) -> str | None:
+    """What commands print is kept in the log."""
+    (subject.ftk.folder / f"{ENGINE}.py").write_text(_engine_source() + "\nprint('heard')\n", encoding="utf-8")
+    problem = subject.run()
+    (subject.ftk.folder / f"{ENGINE}.py").write_text(_engine_source(), encoding="utf-8")
+    if problem:
+        return problem
+    printed = subject.ftk("logs", "--backend", subject.name).stdout
+    return None if "heard" in printed else f"the log is {printed[-500:]!r}"
+
+
+def a_failed_command_fails_the_run(subject: Subject) -> str | None:
+    """A command that fails makes the run fail, with its last line told."""
+    broken = _engine_source().replace(
+        'if __name__ == "__main__":', 'if __name__ == "__main__":\n    sys.exit("no luck")', 1
+    )
+    (subject.ftk.folder / f"{ENGINE}.py").write_text(broken, encoding="utf-8")
+    problem = subject.run()
+    (subject.ftk.folder / f"{ENGINE}.py").write_text(_engine_source(), encoding="utf-8")
+    if problem is None or "no luck" not in problem:
+        return f"it was told as {problem!r}"
+    state = subject.newest().state()
+    return None if state == "failed" else f"its state is {state}"
+
+
+def a_working_run_is_known(subject: Subject) -> str | None:
+    """While a run works, it is `working`, and no second driver is started; cancelled, nothing is left of it."""
+    if problem := subject.run("--detach", "--set", LONG):
+        return problem
+    record = subject.newest()
+    subject.ftk.wait_for(lambda: any(event.kind == "metrics" for event in record.events()))
+    if record.backend.activity(record.id) != "working":
+        return f"its activity is {record.backend.activity(record.id)}"
+    try:
+        record.backend.submit(record.id, [])
+    except UsageError:
+        pass
+    else:
+        return "a second driver was started"
+    record.backend.cancel(record.id, now=False)
+    subject.ftk.wait_for(lambda: record.backend.activity(record.id) == "idle")
+    return None if record.state() == "cancelled" else f"cancelled, its state is {record.state()}"
+
+
+def a_cancelled_run_goes_on(subject: Subject) -> str | None:
+    """A cancelled run goes on from its checkpoint."""
+    record = subject.newest()
+    done = subject.ftk(
+        "run", "--resume", record.id, "--backend", subject.name, "--set", "max_steps=12", "--from", "train"
+    )
+    return done.stderr.strip()[-2000:] if done.returncode else None
+
+
+BACKEND_CHECKS: Sequence[Check[Subject]] = (
+    runs_are_listed,
+    files_can_be_read,
+    output_is_kept,
+    a_failed_command_fails_the_run,
+    a_working_run_is_known,
+    a_cancelled_run_goes_on,
+)

@@ -1,0 +1,110 @@
+"""Fill an entry of the cache: rows of all data sets become tokens, pass the gate, and are written by split."""
+
+import json
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+from ftk.plugin import SAMPLES_FILE, FtkError, ProblemsFound, RowError, RowTokenizer, Run, Segment, files
+from ftk_formats.checking import row_problems
+from ftk_formats.duplicates import Duplicates
+from ftk_formats.gate import MaskGate
+from ftk_formats.source import Source
+from ftk_formats.writing import Split, SplitWriter
+
+BATCH = 1000
+"""Rows that are tokenised, and held in memory, at a time."""
+
+COUNTS_FILE = "counts.json"
+
+Sources = Mapping[Split, Sequence[Source]]
+
+
+class _Builder:
+    """What all rows pass through.
+
+    :param run: the run.
+    :param tokenizer: the base model's.
+    """
+
+    def __init__(self, run: Run, tokenizer: RowTokenizer) -> None:
+        self.run = run
+        self.tokenizer = tokenizer
+        self.gate = MaskGate(tokenizer, run.config)
+        self.duplicates = Duplicates(run.config["dataset_exact_deduplication"])
+        self.row = 0
+
+    def add(self, sources: Sequence[Source], writers: Sequence[SplitWriter], held_out: set[int]) -> None:
+        """Write the rows of sources; those of the numbers `held_out`, from 0, with the second writer."""
+        rows = self._segments(sources)
+        while batch := list(islice(rows, BATCH)):
+            tokenised = self.tokenizer.rows([segments for _, segments in batch])
+            for (place, _), row in zip(batch, tokenised, strict=True):
+                admitted = self.gate.admit(row, place)
+                if admitted and not self.duplicates.has(admitted):
+                    writers[self.row in held_out].add(self.row + 1, admitted)
+                self.row += 1
+
+    def _segments(self, sources: Sequence[Source]) -> Iterator[tuple[str, Sequence[Segment]]]:
+        """Each row's place and segments.
+
+        :raises ProblemsFound: with all bad rows; `check` has told those that were on the person's machine.
+        """
+        train_on_inputs = self.run.config["train_on_inputs"]
+        for source in sources:
+            for file, row in source.rows():
+                try:
+                    yield file.place(row.number), source.segments(row, train_on_inputs)
+                except RowError:
+                    most = self.run.config.ftk["data"]["max_problems"]
+                    raise ProblemsFound(row_problems(source, train_on_inputs, most)) from None
+
+
+def build(run: Run, sources: Sources, folder: Path, target: Path) -> None:
+    """Write the rows of all sources.
+
+    :param folder: of the tokenizer.
+    :param target: an empty folder.
+    :raises FtkError: when the rows would train badly, or none is left to train on.
+    """
+    tokenizer = RowTokenizer(folder)
+    builder = _Builder(run, tokenizer)
+    held_out = _held_out(sources[Split.TRAIN], run.config["val_set_size"], run.config["seed"])
+    with SplitWriter(target, Split.TRAIN, tokenizer) as train, SplitWriter(target, Split.EVAL, tokenizer) as held:
+        builder.add(sources[Split.TRAIN], (train, held), held_out)
+        builder.add(sources[Split.EVAL], (held,), set())
+        builder.gate.close()
+    if not train.rows:
+        raise FtkError(
+            f"no row is left to train on: {builder.row} in all, {held.rows} held out, the others too long or too short",
+            "lower val_set_size or raise sequence_len",
+        )
+    counts = {
+        "train_rows": train.rows,
+        "eval_rows": held.rows,
+        "tokens": train.tokens,
+        "trained_tokens": train.trained_tokens,
+        "truncated_rows": builder.gate.truncated,
+        "short_rows": builder.gate.short,
+        "duplicate_rows": builder.duplicates.found,
+    }
+    files.write_json(target / COUNTS_FILE, counts)
+    lines = [json.dumps(sample, ensure_ascii=False) + "\n" for sample in (*train.samples, *held.samples)]
+    files.write_text(target / SAMPLES_FILE, "".join(lines))
+
+
+def _held_out(sources: Sequence[Source], size: float, seed: int) -> set[int]:
+    """The numbers, from 0, of the rows that are not trained on.
+
+    :param size: their share when below 1, of which at least one row comes, else their number.
+    """
+    if not size:
+        return set()
+    rows = sum(1 for source in sources for _ in source.rows())
+    # Rounded first, since 0.1 * 30 is a little more than 3.
+    number = math.ceil(round(rows * size, 6)) if size < 1 else int(size)
+    if number >= rows:
+        raise FtkError(f"val_set_size {size:g} holds out all {rows} rows", "lower it; a value below 1 is a share")
+    return set(random.Random(seed).sample(range(rows), number))

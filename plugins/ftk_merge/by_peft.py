@@ -1,0 +1,57 @@
+"""Adapters of other kinds than LoRA, merged by peft, which holds the whole model in memory."""
+
+from pathlib import Path
+from typing import Any
+
+from ftk.files import new_folder, read_json
+from ftk_merge.checkpoint import Checkpoint
+from ftk_merge.companions import write_companions
+
+
+def merge_by_peft(base: Checkpoint, adapter: Path, target: Path, tokenizer: Path, dtype: str | None) -> None:
+    """Merge in float32 and round once.
+
+    :param dtype: the type in which to store the weights; None for the base model's.
+    """
+    with new_folder(target) as folder:
+        merged = load_both(base.folder, adapter).merge_and_unload()
+        stored = dtype or base.config.get("dtype") or base.config.get("torch_dtype") or "float32"
+        merged.to(_type(stored)).save_pretrained(folder)
+        config = read_json(folder / "config.json")
+        write_companions(base.folder, tokenizer, folder, _differences(base.config, config))
+
+
+def load_both(base: Path, adapter: Path) -> Any:
+    """The base model with the adapter on it, in float32."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    fit_vocabulary(model, adapter)
+    return PeftModel.from_pretrained(model, adapter)
+
+
+def fit_vocabulary(model: Any, adapter: Path) -> None:
+    """Give the model as many tokens as it had when the adapter was trained, where that is saved in it."""
+    from ftk_merge.adapter import WEIGHTS
+    from ftk_merge.planning import INPUT_EMBEDDINGS
+    from ftk_merge.tensors import read_header
+
+    stored = read_header(adapter / WEIGHTS) if (adapter / WEIGHTS).exists() else {}
+    wanted = (*INPUT_EMBEDDINGS, *(name.replace(".weight", ".base_layer.weight") for name in INPUT_EMBEDDINGS))
+    rows = next((tensor.shape[0] for name, tensor in stored.items() if name.endswith(wanted)), None)
+    if rows is not None and rows != model.get_input_embeddings().weight.shape[0]:
+        model.resize_token_embeddings(rows, mean_resizing=False)
+
+
+def _type(name: str) -> Any:
+    import torch
+
+    return getattr(torch, name)
+
+
+def _differences(config: Any, changed: Any) -> dict[str, Any]:
+    """What the saved config says otherwise about the weights."""
+    names = ("vocab_size", "tie_word_embeddings", "dtype")
+    return {name: changed[name] for name in names if name in changed and changed[name] != config.get(name)}

@@ -1,0 +1,42 @@
+"""Everything of a merged model that is not weights."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ftk.files import copy_file, read_json, write_json
+from ftk_merge.checkpoint import INDEX
+from ftk_merge.planning import Plan
+
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".onnx", ".index.json")
+"""Endings of files with weights, or about them."""
+
+OWN = ("README.md",)
+"""What is about the base model alone."""
+
+
+def write_companions(base: Path, tokenizer: Path, target: Path, changes: Mapping[str, Any]) -> None:
+    """Copy the base model's other files, and the tokenizer's over them, to `target`.
+
+    :param changes: of the config.
+    """
+    for folder in (base, tokenizer):
+        for path in sorted(folder.iterdir()):
+            if path.is_file() and not path.name.startswith(".") and not path.name.endswith((*WEIGHTS, *OWN)):
+                copy_file(path, target / path.name)
+    copy_file(base / "config.json", target / "config.json")
+    if changes:
+        write_json(target / "config.json", changed_config(read_json(base / "config.json"), changes))
+
+
+def changed_config(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A config with changes, made in the part about text where it has one."""
+    text = config.get("text_config")
+    parts = {"text_config": {**text, **{key: value for key, value in changes.items() if key in text}}} if text else {}
+    return {**config, **parts, **{key: value for key, value in changes.items() if not text or key in config}}
+
+
+def write_index(target: Path, plan: Plan) -> None:
+    """Write which tensor lies in which file."""
+    files = {name: file for file, shard in plan.shards.items() for name in shard}
+    write_json(target / INDEX, {"metadata": {"total_size": plan.size}, "weight_map": files})

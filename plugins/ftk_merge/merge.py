@@ -1,0 +1,85 @@
+"""The command that merges: `python -m ftk_merge.merge BASE ADAPTER OUT TOKENIZER DTYPE`."""
+
+import shutil
+import time
+from pathlib import Path
+
+from ftk.files import new_folder
+from ftk.reporter import Reporter
+from ftk_merge.command import MergeError, run_command
+
+KEPT = "base"
+"""In place of a type: each tensor keeps its own."""
+
+EVERY = 0.5
+"""Seconds between two reports."""
+
+
+class Progress:
+    """Reports written bytes.
+
+    :param of: bytes in all.
+    """
+
+    def __init__(self, reporter: Reporter, of: int) -> None:
+        self.reporter = reporter
+        self.done = 0
+        self.of = of
+        self._quiet_until = 0.0
+
+    def wrote(self, size: int) -> None:
+        """Add `size` bytes."""
+        self.done += size
+        if self.done == self.of or time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + EVERY
+            self.reporter.emit("merging", done=self.done, of=self.of)
+
+
+def merge(base: str, adapter: str, target: str, tokenizer: str, dtype: str = KEPT) -> None:
+    """Merge the adapter in the folder `adapter` into the model in `base`, as the new folder `target`.
+
+    :param tokenizer: the folder of the tokenizer that the adapter was trained with.
+    :param dtype: the type in which to store the weights, such as `float16`, or `KEPT`.
+    """
+    from ftk_merge.adapter import UnknownAdapter, read_changes
+    from ftk_merge.checkpoint import Checkpoint
+    from ftk_merge.planning import plan_merge
+
+    reporter = Reporter.from_environment()
+    wanted = None if dtype == KEPT else dtype
+    checkpoint = Checkpoint.open(Path(base))
+    try:
+        plan = plan_merge(checkpoint, read_changes(Path(adapter)), wanted)
+    except UnknownAdapter as reason:
+        from ftk_merge.by_peft import merge_by_peft
+
+        reporter.notice(f"peft merges this adapter, with the whole model in memory: {reason}")
+        merge_by_peft(checkpoint, Path(adapter), Path(target), Path(tokenizer), wanted)
+        return
+
+    from ftk_merge.checkpoint import INDEX
+    from ftk_merge.companions import write_companions, write_index
+    from ftk_merge.writing import write_shard
+
+    refuse_full_disk(Path(target), plan.size)
+    progress = Progress(reporter, plan.size)
+    with new_folder(Path(target)) as folder:
+        for name, shard in plan.shards.items():
+            write_shard(folder / name, shard, progress.wrote)
+        if (checkpoint.folder / INDEX).exists():
+            write_index(folder, plan)
+        write_companions(checkpoint.folder, Path(tokenizer), folder, plan.config)
+
+
+def refuse_full_disk(target: Path, size: int) -> None:
+    """Stop before anything is written where the disk has no room for `size` bytes.
+
+    :raises MergeError: naming both.
+    """
+    free = shutil.disk_usage(target.parent).free
+    if free < size:
+        raise MergeError(f"the merged model takes {size / 1e9:.1f} GB and {target.parent} has {free / 1e9:.1f} GB free")
+
+
+if __name__ == "__main__":
+    run_command(merge)

@@ -1,0 +1,152 @@
+"""Loggers follow a run, in processes of their own: whatever they do, the training does not notice."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+DRILLS = ("--plugin", Path(__file__).with_name("drill_loggers.py"))
+
+HASTY = ("--set", "ftk.logging.drain=0.5")
+
+SLOWLY = ("--set", "toy_step_seconds=0.1", "--set", "max_steps=20")
+
+BAD = ("raising", "hanging", "sleeping", "exiting", "quitting")
+
+
+def _chosen(*names: str) -> list[str]:
+    return [part for name in names for part in ("--logger", name)]
+
+
+def _calls(ftk, name: str) -> list[list[Any]]:
+    path = ftk.run_folder() / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _steps(ftk, name: str) -> list[int]:
+    return [call[1] for call in _calls(ftk, name) if call[0] == "log_metrics" and "train/loss" in call[2]]
+
+
+def _senders(ftk) -> list[psutil.Process]:
+    return [process for process in ftk.workers() if "ftk.loggers.sender" in process.cmdline()]
+
+
+def test_a_logger_is_told_of_the_whole_run_in_order(ftk, toy_config: Path) -> None:
+    done = ftk("run", toy_config, *DRILLS, *_chosen("recording"))
+    assert done.returncode == 0, done.stderr
+    calls = _calls(ftk, "recording")
+    assert calls[0] == ["run_started", ftk.run_folder().name, 6]
+    assert calls[1:4] == [
+        ["log_artifact", "config", "config.yml"],
+        ["log_artifact", "config", "resolved.yml"],
+        ["log_artifact", "samples", "samples.jsonl"],
+    ]
+    assert _steps(ftk, "recording") == [1, 2, 3, 4, 5, 6]
+    assert [call for call in calls if "checkpoint" in call] == [
+        ["log_artifact", "checkpoint", f"checkpoint-00000{step}.json"] for step in (2, 4, 6)
+    ]
+    assert calls[-4:] == [
+        ["log_artifact", "model", "lora-out"],
+        [
+            "log_metrics",
+            6,
+            ["eval/exact_match", "eval/exact_match_base", "train/exact_match", "train/exact_match_base"],
+        ],
+        ["log_artifact", "summary", "summary.json"],
+        ["run_finished", "finished"],
+    ]
+    assert f"recording file://{ftk.run_folder()}/recording.jsonl" in done.stdout
+    assert "not sent" not in done.stderr + ftk("show").stdout
+    ftk.assert_nobody_works()
+
+
+def test_bad_loggers_cost_neither_the_run_nor_a_good_one(ftk, toy_config: Path) -> None:
+    done = ftk("run", toy_config, *DRILLS, *HASTY, *_chosen(*BAD, "recording"))
+    assert done.returncode == 0, done.stderr
+    assert _steps(ftk, "recording") == [1, 2, 3, 4, 5, 6]
+    name, shown = ftk.run_folder().name, ftk("show").stdout
+    for bad in BAD:
+        assert f"; `ftk sync {name} --logger {bad}` sends them" in shown, shown
+        assert f"note: logger {bad}: " in done.stderr
+    assert "logger raising: ConnectionError: the server is away; it is tried again" in done.stderr
+    assert "logger hanging: 13 of its events are not sent: it took longer than 0.5 s after the end" in done.stderr
+    assert "logger exiting: 16 of its events are not sent: its process ended with exit code 3" in done.stderr
+    assert "logger quitting: 16 of its events are not sent: SystemExit: no licence" in done.stderr
+    ftk.assert_nobody_works()
+
+
+def test_the_trainer_only_appends_to_its_event_file(ftk, toy_config: Path) -> None:
+    process = ftk.start("run", toy_config, *DRILLS, *HASTY, *SLOWLY, *_chosen("hanging"))
+    ftk.wait_for_event("metrics", step=2)
+    [trainer] = [worker for worker in ftk.workers() if "ftk_toy" in worker.cmdline()]
+    assert trainer.children() == [] and trainer.net_connections() == [] and trainer.num_threads() == 1
+    written = {Path(item.path).name for item in trainer.open_files() if set(item.mode) & set("wa+")}
+    assert written <= {"logs.txt", "train-1.jsonl", ".lock"}
+    assert process.wait() == 0
+    [command] = [event for event in ftk.events("command_started") if event["stage"] == "train"]
+    assert not any("hanging" in part for part in command["argv"])
+    assert [event["step"] for event in ftk.events("metrics")] == list(range(1, 21))
+
+
+def test_a_killed_driver_takes_its_loggers_along_and_the_next_one_goes_on(ftk, toy_config: Path) -> None:
+    ftk.start("run", toy_config, *DRILLS, *HASTY, *SLOWLY, *_chosen("recording", "hanging"))
+    ftk.wait_for_event("metrics", step=2)
+    ftk.wait_for(lambda: len(_steps(ftk, "recording")) > 3)
+    [driver] = [worker for worker in ftk.workers() if "ftk.driver" in worker.cmdline()]
+    driver.kill()
+    ftk.wait_for(lambda: not _senders(ftk))
+    done = ftk("run", "--resume", "latest", "--set", "toy_step_seconds=0")
+    assert done.returncode == 0, done.stderr
+    steps = _steps(ftk, "recording")
+    assert set(steps) == set(range(1, 21))
+    # None was logged again but those that were trained again.
+    assert len(steps) == len([event for event in ftk.events("metrics") if "loss" in event])
+    assert [call for call in _calls(ftk, "recording") if call[0] == "run_finished"][-1] == ["run_finished", "finished"]
+
+
+def test_a_cancelled_run_is_logged_to_its_end(ftk, toy_config: Path) -> None:
+    ftk("run", toy_config, *DRILLS, *SLOWLY, *_chosen("recording"), "--detach")
+    ftk.wait_for_event("metrics", step=3)
+    ftk("cancel", "latest")
+    ftk.wait_for(lambda: not ftk.workers())
+    assert _calls(ftk, "recording")[-1] == ["run_finished", "cancelled"]
+    assert max(_steps(ftk, "recording")) == max(event["step"] for event in ftk.events("metrics"))
+
+
+def test_what_is_left_is_sent_afterwards(ftk, toy_config: Path) -> None:
+    ftk("run", toy_config, *DRILLS, *HASTY, *_chosen("raising"))
+    assert _steps(ftk, "raising") == []
+    failed = ftk("sync")
+    assert failed.returncode == 1
+    assert "error: logger raising: 13 of its events are not sent: ConnectionError: the server is away" in failed.stderr
+    (ftk.run_folder() / "mended").touch()
+    done = ftk("sync", "latest", "--logger", "raising")
+    assert (done.returncode, done.stdout) == (0, f"{ftk.run_folder().name} is sent to raising\n"), done.stderr
+    assert _steps(ftk, "raising") == [1, 2, 3, 4, 5, 6]
+    assert _calls(ftk, "raising")[-1] == ["run_finished", "finished"]
+    assert "not sent" not in ftk("show").stdout
+    assert json.loads(ftk("runs", "--json").stdout)[0]["state"] == "finished"
+
+
+def test_a_run_is_sent_to_a_logger_that_it_never_had(ftk, toy_config: Path) -> None:
+    ftk("run", toy_config, *DRILLS)
+    assert "has no logger" in ftk("sync").stderr
+    done = ftk("sync", "--logger", "recording")
+    assert done.returncode == 0, done.stderr
+    assert _steps(ftk, "recording") == [1, 2, 3, 4, 5, 6]
+    assert "recording file://" in ftk("show").stdout
+    calls = len(_calls(ftk, "recording"))
+    assert ftk("sync").returncode == 0
+    assert len(_calls(ftk, "recording")) == calls
+
+
+def test_a_logger_that_cannot_work_is_told_before_anything_starts(ftk, toy_config: Path) -> None:
+    done = ftk("run", toy_config, *DRILLS, *_chosen("missing"))
+    assert done.returncode == 2
+    assert "logger missing: no_such_library cannot be imported" in done.stderr
+    assert "`pip install no-such-library`" in done.stderr
+    unknown = ftk("run", toy_config, *DRILLS, *_chosen("recordings"))
+    assert unknown.returncode == 2
+    assert "no plugin brings the logger 'recordings'; did you mean 'recording'?" in unknown.stderr
+    assert not ftk.has_run()

@@ -1,0 +1,67 @@
+"""Configs with axolotl as their engine, read as `ftk run` reads them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftk.config import Config
+from ftk.create import prepare_config
+from ftk.errors import ProblemsFound
+from ftk.manager import Manager
+
+CONFIG = """\
+base_model: some/model
+datasets:
+  - path: data.jsonl
+    type: {field_instruction: q, field_output: a, format: "{instruction}", no_input_format: "{instruction}"}
+adapter: qlora
+load_in_4bit: true
+sample_packing: true
+ftk:
+  engine: axolotl
+"""
+
+
+@pytest.fixture(scope="module")
+def manager() -> Manager:
+    return Manager.load()
+
+
+def resolved(folder: Path, manager: Manager, more: str = "") -> Config:
+    """The resolved config of a file with these lines more."""
+    (folder / "data.jsonl").write_text('{"q": "1 + 1 = ", "a": "2"}\n')
+    (folder / "config.yml").write_text(more + CONFIG)
+    return prepare_config(folder / "config.yml", None, [], manager)
+
+
+def test_keys_that_only_axolotl_has_are_known(tmp_path: Path, manager: Manager) -> None:
+    assert resolved(tmp_path, manager)["sample_packing"] is True
+
+
+def test_a_persons_own_deepspeed_config_comes_along(tmp_path: Path, manager: Manager) -> None:
+    own: dict[str, Any] = {"zero_optimization": {"stage": 1}}
+    (tmp_path / "own.json").write_text(json.dumps(own))
+    assert resolved(tmp_path, manager, "deepspeed: own.json\n")["deepspeed"] == own
+
+
+def test_the_paths_of_presets_stay(tmp_path: Path, manager: Manager) -> None:
+    path = "/workspace/axolotl/deepspeed_configs/zero3_bf16.json"
+    assert resolved(tmp_path, manager, f"deepspeed: {path}\n")["deepspeed"] == path
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        ("deepspeed: own.json\n", "own.json is no JSON"),
+        ("deepspeed: absent.json\n", "there is no DeepSpeed config 'absent.json'"),
+        ("deepspeed: {zero_optimization: {stage: 7}}\n", "`deepspeed.zero_optimization.stage` is 7"),
+        ("sample_paking: true\n", "did you mean `sample_packing`?"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, manager: Manager, more: str, word: str) -> None:
+    (tmp_path / "own.json").write_text("{")
+    with pytest.raises(ProblemsFound, match="config.yml:1") as raised:
+        resolved(tmp_path, manager, more)
+    assert word in str(raised.value)
