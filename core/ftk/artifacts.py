@@ -131,9 +131,12 @@ class MergedModel(Result):
     """A whole tuned model.
 
     :param folder: `config.json`, safetensors, tokenizer files.
+    :param parity: what comparing it with base and adapter gave, as JSON: `text` for a person, `ok` (None where it was
+        skipped), and figures; None where nobody compared.
     """
 
     folder: Artifact
+    parity: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

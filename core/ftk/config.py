@@ -98,6 +98,13 @@ class Config:
         block: Mapping[str, Any] = self.values["ftk"]
         return block
 
+    def setting(self, name: str) -> Any:
+        """The value of a setting below `ftk:`, by its name with dots; None where there is none."""
+        value: Any = self.ftk
+        for step in name.split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        return value
+
     def provider(self, stage: str) -> str:
         """Who provides a stage in this run.
 

@@ -1,29 +1,27 @@
-"""From rows to token ids and labels: one way for every engine, so that what is inspected is what is trained."""
+"""Dataset formats: how the rows of a data set become what is tokenised."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from ftk.errors import FtkError
-from ftk.schema import Schema
+from ftk.errors import Problem
+from ftk.schema import Place, Schema, complete, find_problems
+from ftk.stages import DATASET_KEYS
+from ftk.tokenised import TokenisedRow
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding
-
-UNTRAINED = -100
-"""The label of a token that carries no loss (the ignore index of PyTorch's cross entropy)."""
-
-TOKENIZER_FILE = "tokenizer.json"
+    from ftk.config import Config
+    from ftk.tokenising import RowTokenizer
 
 USER_DEFINED = "user_defined"
 """The format of a data set whose `type` is a mapping."""
 
+TOKENISED = "tokenised"
+"""The format of a data set without a `type`: its rows hold token ids, or pairs that are text as it is."""
 
-def format_of(kind: str | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """The format's name and its options, from a data set's `type`."""
-    return (kind, {}) if isinstance(kind, str) else (USER_DEFINED, kind)
+FAMILIES = {"dpo": "dpo", "ipo": "dpo", "simpo": "dpo", "orpo": "orpo", "kto": "kto"}
+"""The formats that a config's `rl` calls for: the beginning of their names."""
 
 
 class RowError(Exception):
@@ -46,98 +44,135 @@ class Segment:
     :param text: the text; an empty one gives no token.
     :param trained: whether its tokens carry loss.
     :param ends: whether the end-of-sequence token follows it.
+    :param bare: whether the tokens that the tokenizer puts around a text are left out.
+    :param divisible: whether a row with it that is too long is divided, not left out.
     """
 
     text: str
     trained: bool
     ends: bool = False
+    bare: bool = False
+    divisible: bool = False
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A prompt with a better and a worse answer, as text that is ready for the model."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+
+
+@dataclass(frozen=True)
+class Unpaired:
+    """A prompt with an answer that is good (`label`) or bad, as text that is ready for the model."""
+
+    prompt: str
+    completion: str
+    label: bool
+
+
+Flat = Sequence[Segment] | TokenisedRow | Pair | Unpaired
+"""What a format makes of a row: pieces of text, or token ids where it knows them; pairs where `rl` is set."""
 
 
 class DatasetFormat(Protocol):
     """How the rows of a data set become segments.
 
-    `name` is what a config's `type` says; `user_defined` serves a `type` that is a mapping, and `schema` is the JSON
-    schema of that mapping. `revision` is raised when the same row would give other segments.
+    `name` is what a config's `type` says. `schema` is the JSON schema of the format's options: keys beside `type`, or
+    for `user_defined` the mapping that `type` is; an option that an entry lacks is taken from the top level of the
+    config, if it stands there. `revision` is raised when the same row would give other segments.
+
+    A format for `rl` has a name that begins with `dpo.`, `orpo.` or `kto.`, which a config leaves out.
     """
 
     name: str
     revision: int
     schema: Schema
 
-    def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> Sequence[Segment]:
+    def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> Flat:
         """The segments of one row, in order.
 
         :param row: the fields of the row.
-        :param options: the config's `type` with defaults, where that is a mapping; else empty.
+        :param options: the options, with defaults.
         :param train_on_inputs: whether prompts carry loss too.
         :raises RowError: when the row does not fit.
         """
         ...
 
 
-@dataclass(frozen=True)
-class TokenisedRow:
-    """One row as engines read it.
+@runtime_checkable
+class BoundFormat(Protocol):
+    """A format that needs the tokenizer, such as its chat template.
 
-    :param labels: as long as `input_ids`; the token where it is trained, else `UNTRAINED`.
-    :param answer_start: where the tokens of the last segment begin; those before it are its prompt.
+    While a config is checked there is none yet: `segments` is then called only to find what is wrong with rows.
     """
 
-    input_ids: list[int]
-    labels: list[int]
-    answer_start: int
+    def bound(self, tokenizer: "RowTokenizer", options: Mapping[str, Any]) -> DatasetFormat:
+        """The format as it works with a tokenizer and options.
 
-    @property
-    def trained(self) -> int:
-        """The number of tokens that carry loss."""
-        return len(self.labels) - self.labels.count(UNTRAINED)
+        :raises UsageError: when the tokenizer cannot serve it.
+        """
+        ...
 
 
-class RowTokenizer:
-    """Turns segments into token ids and labels.
+def bind(form: DatasetFormat, tokenizer: "RowTokenizer", options: Mapping[str, Any]) -> DatasetFormat:
+    """The format with the tokenizer, if it needs one."""
+    return form.bound(tokenizer, options) if isinstance(form, BoundFormat) else form
 
-    :param folder: holds `tokenizer.json` and `tokenizer_config.json` as Hugging Face tokenizers keep them.
+
+def name_of_format(entry: Mapping[str, Any], rl: str | None) -> str:
+    """The name of the format that an entry of `datasets` calls for.
+
+    :param rl: the config's `rl`.
     """
+    given = entry.get("type")
+    name = TOKENISED if not given else given if isinstance(given, str) else USER_DEFINED
+    if not rl:
+        return name
+    return f"{FAMILIES.get(rl, rl)}.{name}" + ("" if "." in name else ".default")
 
-    def __init__(self, folder: Path) -> None:
-        from tokenizers import Tokenizer
 
-        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-        named = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-        self.bos = self._special(named.get("bos_token"))
-        self.eos = self._special(named.get("eos_token"))
+def options_of_format(entry: Mapping[str, Any], form: DatasetFormat, config: "Config") -> dict[str, Any]:
+    """The format's options, with defaults."""
+    if isinstance(entry.get("type"), Mapping):
+        return dict(complete(dict(entry["type"]), form.schema))
+    known = form.schema.get("properties", {})
+    shared = {key: config.get(key) for key in known if config.get(key) is not None}
+    own = {key: value for key, value in entry.items() if key in known}
+    return dict(complete({**shared, **own}, form.schema))
 
-    def _special(self, token: str | Mapping[str, str] | None) -> int | None:
-        text = token["content"] if isinstance(token, Mapping) else token
-        return None if text is None else self._tokenizer.token_to_id(text)
 
-    def rows(self, rows: Sequence[Sequence[Segment]]) -> list[TokenisedRow]:
-        """Tokenise many rows at once, which is several times faster than one by one."""
-        encodings = iter(self._tokenizer.encode_batch([segment.text for row in rows for segment in row]))
-        return [self._join([(segment, next(encodings)) for segment in row]) for row in rows]
+def entry_problems(
+    entry: Mapping[str, Any], rl: str | None, formats: Mapping[str, DatasetFormat], place: Place, path: tuple[Any, ...]
+) -> list[Problem]:
+    """What is wrong with an entry of `datasets`: its format, or keys that the format does not know.
 
-    def _join(self, parts: "list[tuple[Segment, Encoding]]") -> TokenisedRow:
-        input_ids: list[int] = []
-        labels: list[int] = []
-        answer_start = 0
-        for segment, encoding in parts:
-            ids = self._ids(segment, encoding.ids, first=not input_ids)
-            answer_start = len(input_ids)
-            input_ids += ids
-            labels += ids if segment.trained else [UNTRAINED] * len(ids)
-        return TokenisedRow(input_ids, labels, answer_start)
+    :param path: where the entry stands in the config.
+    """
+    name = name_of_format(entry, rl)
+    if name not in formats:
+        return [_unknown(name, rl, formats, place((*path, "type")))]
+    schema, given = formats[name].schema, entry.get("type")
+    keys = dict(DATASET_KEYS)
+    problems: list[Problem] = []
+    if isinstance(given, Mapping):
+        problems += find_problems(complete(dict(given), schema), schema, place, (*path, "type"))
+    else:
+        keys.update(schema.get("properties", {}))
+    whole: Schema = {"type": "object", "additionalProperties": False, "properties": keys}
+    return [*problems, *find_problems(complete(dict(entry), whole), whole, place, path)]
 
-    def _ids(self, segment: Segment, ids: list[int], first: bool) -> list[int]:
-        if not segment.text:
-            return []
-        if segment.ends and self.eos is None:
-            raise FtkError("the base model's tokenizer names no end-of-sequence token", "name an `eos_token` for it")
-        if segment.ends and self.eos is not None and ids[-1:] != [self.eos]:
-            ids = [*ids, self.eos]
-        return ids[1:] if not first and ids[:1] == [self.bos] else ids
 
-    def text(self, ids: Sequence[int], with_specials: bool = False) -> str:
-        """The text of token ids."""
-        return str(self._tokenizer.decode(list(ids), skip_special_tokens=not with_specials))
+def _unknown(name: str, rl: str | None, formats: Mapping[str, DatasetFormat], place: str) -> Problem:
+    family = f"{FAMILIES.get(rl, rl)}." if rl else ""
+    known = {
+        item.removeprefix(family)
+        for item in formats
+        if (item.startswith(family) if family else item.partition(".")[0] not in FAMILIES.values())
+    }
+    shown = name.removeprefix(family)
+    near = get_close_matches(shown, sorted(known), n=1)
+    remedy = f"did you mean `{near[0]}`?" if near else f"those known: {', '.join(sorted(known))}"
+    return Problem(place, f"there is no dataset format {shown!r}" + (f" for `rl: {rl}`" if rl else ""), remedy)

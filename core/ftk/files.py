@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from ftk.errors import FtkError
 
@@ -97,6 +97,20 @@ def write_stream(target: Path, source: IO[bytes]) -> None:
     with partial.open("wb") as stream:
         shutil.copyfileobj(source, stream, CHUNK)
     partial.replace(target)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that appears at `path` only when the block ends without an error, durably and without a buffer.
+
+    The block is given the stream to write to.
+    """
+    make_folder(path.parent)
+    partial = path.with_name(path.name + PARTIAL)
+    with partial.open("wb", buffering=0) as stream:
+        yield stream
+        os.fsync(stream.fileno())
+    partial.replace(path)
 
 
 def link_file(source: Path, target: Path) -> None:

@@ -17,7 +17,7 @@ from ftk.errors import FtkError, PluginError, UsageError
 from ftk.loading import PluginFile, disabled_plugins, find_entries, reason, refuse_misfit
 from ftk.overdue import told_when_overdue
 from ftk.schema import Schema
-from ftk.stages import StageDeclaration
+from ftk.stages import PROVIDED, StageDeclaration
 
 if TYPE_CHECKING:
     from ftk.advice import Advice
@@ -292,6 +292,15 @@ class Manager:
         for _, found in self._ask_all("environment", Environment, name=name):
             return found
         raise PluginError(f"no plugin describes the environment {name!r}", "`ftk plugins` lists what is installed")
+
+    def environments(self) -> dict[str, list[str]]:
+        """The environments that stages declare, by name, each with the plugins of these stages."""
+        users: dict[str, set[str]] = {}
+        for hook in PROVIDED:
+            for plugin, declaration in self.declarations(hook).items():
+                if declaration.environment:
+                    users.setdefault(declaration.environment, set()).add(plugin)
+        return {name: sorted(plugins) for name, plugins in sorted(users.items())}
 
     def dataset_formats(self) -> "dict[str, DatasetFormat]":
         """All dataset formats by name; see `hookspecs.dataset_formats`."""

@@ -204,6 +204,7 @@ class Pipeline:
         declaration = self.manager.declaration(stage, provider)
         inputs: dict[str, Any] = {"provider": provider, "revision": declaration.revision}
         inputs |= {f"config {key}": self.run.config.get(key) for key in sorted(declaration.keys)}
+        inputs |= {f"config ftk.{name}": self.run.config.setting(name) for name in declaration.block}
         if stage == "stage_data":
             inputs |= {f"file {path.name}": files.sha256(path) for path in self.run.data_files()}
         for needed in _NEEDS.get(stage, ()):

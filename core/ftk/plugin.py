@@ -8,7 +8,20 @@ from ftk.backend import Activity, Backend
 from ftk.cache import Cache
 from ftk.command import PYTHON, Command, Endpoint, Environment, Resources
 from ftk.config import Config
-from ftk.data import UNTRAINED, USER_DEFINED, DatasetFormat, RowError, RowTokenizer, Segment, TokenisedRow, format_of
+from ftk.chat import ChatTemplate, TemplateRefusal, template_problem
+from ftk.data import (
+    USER_DEFINED,
+    DatasetFormat,
+    Flat,
+    Pair,
+    RowError,
+    Segment,
+    Unpaired,
+    bind,
+    entry_problems,
+    name_of_format,
+    options_of_format,
+)
 from ftk.environments.interpreter import foreign_variables
 from ftk.environments.place import Environments, Interpreter
 from ftk.errors import Cancelled, CommandFailed, FtkError, PluginError, Problem, ProblemsFound, UsageError
@@ -22,10 +35,13 @@ from ftk.run import LOG_FILE, FetchedModel, Run
 from ftk.schema import Schema, complete, find_problems
 from ftk.sources import COMPRESSED, KINDS, DataSet, data_sets, kind_of, plain_suffix
 from ftk.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, TEST_DATASETS, hookimpl, stage
+from ftk.tokenised import COLUMNS, UNTRAINED, AnyRow, TokenisedPair, TokenisedRow, TokenisedUnpaired
+from ftk.tokenising import RowTokenizer
 from ftk.tokenizer import TOKENIZER
 
 __all__ = [
     "BASE_MODEL",
+    "COLUMNS",
     "COMPRESSED",
     "DATASETS",
     "EVENTS_VARIABLE",
@@ -43,10 +59,12 @@ __all__ = [
     "Accelerator",
     "Activity",
     "Advice",
+    "AnyRow",
     "Artifact",
     "Backend",
     "Cache",
     "Cancelled",
+    "ChatTemplate",
     "Command",
     "CommandFailed",
     "Completions",
@@ -57,6 +75,7 @@ __all__ = [
     "Environment",
     "Environments",
     "FetchedModel",
+    "Flat",
     "FtkError",
     "Home",
     "Interpreter",
@@ -64,6 +83,7 @@ __all__ = [
     "Logger",
     "MergedModel",
     "Model",
+    "Pair",
     "PluginError",
     "PreparedModel",
     "Problem",
@@ -77,19 +97,27 @@ __all__ = [
     "Schema",
     "Segment",
     "StagedData",
+    "TemplateRefusal",
+    "TokenisedPair",
     "TokenisedRow",
+    "TokenisedUnpaired",
     "TrainedModel",
+    "Unpaired",
     "UsageError",
+    "bind",
     "complete",
     "data_sets",
     "download",
+    "entry_problems",
     "files",
     "find_accelerator",
     "find_problems",
     "foreign_variables",
-    "format_of",
     "hookimpl",
     "kind_of",
+    "name_of_format",
+    "options_of_format",
     "plain_suffix",
     "stage",
+    "template_problem",
 ]

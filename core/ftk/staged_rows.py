@@ -6,7 +6,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ftk.artifacts import StagedData
-from ftk.data import UNTRAINED
+from ftk.tokenised import UNTRAINED
 from ftk.inspection import Staged
 
 if TYPE_CHECKING:

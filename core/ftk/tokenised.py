@@ -1,6 +1,6 @@
 """Rows as engines read them: token ids, and what of them is trained."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 

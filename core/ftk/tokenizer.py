@@ -42,7 +42,7 @@ TOKENIZER: Mapping[str, Schema] = {
         "type": ["object", "null"],
         "additionalProperties": False,
         "properties": {
-            **{name: _TEXT for name in ("bos_token", "eos_token", "pad_token", "unk_token")},
+            **dict.fromkeys(("bos_token", "eos_token", "pad_token", "unk_token"), _TEXT),
             "additional_special_tokens": {"type": ["array", "null"], "items": {"type": "string"}},
         },
         "default": None,

@@ -1,6 +1,7 @@
 """The hooks of axolotl: its training is a command in an interpreter of its own."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ftk.plugin import (
     Advice,
@@ -21,16 +22,19 @@ from ftk_axolotl.advice import ADVICE
 from ftk_axolotl.deepspeed import find_deepspeed_problems
 from ftk_axolotl.keys import SETTING_KEYS, TRAINING_KEYS
 
+_LOCKS = Path(__file__).with_name("locks")
+
 ENVIRONMENT = Environment(
     "axolotl",
-    ("axolotl",),
-    "`ftk env build axolotl` installs it; `--set ftk.environments.axolotl=PYTHON` names an interpreter that has it",
+    modules=("axolotl", "deepspeed"),
+    remedy="name one that has them, `--set ftk.environments.axolotl=/path/to/python`, or none: ftk builds its own",
+    locks={"cpu": _LOCKS / "cpu.txt", "cuda": _LOCKS / "cuda.txt"},
 )
 
 ENGINE = "axolotl"
 
 
-@stage(revision=1, keys=TRAINING_KEYS, settings=SETTING_KEYS, environment=ENVIRONMENT.name)
+@stage(revision=1, keys=TRAINING_KEYS, settings=SETTING_KEYS, environment=ENVIRONMENT.name, default=("cuda",))
 def train(run: Run, data: StagedData, model: PreparedModel) -> TrainedModel:
     """Train with axolotl; a training that was cut short goes on from its last whole checkpoint."""
     return training.train(run, data, model, ENVIRONMENT.name)

@@ -27,7 +27,7 @@ def train(run: Run, data: StagedData, model: PreparedModel, environment: str) ->
         resumes = remove_torn_checkpoints(output)
         prepared = Prepared(run, data)
         prepared.bring()
-        write_engine_config(run, data, _on_cpu(run), resumes)
+        write_engine_config(run, data, run.accelerator().kind == "cpu", resumes)
         run.execute(_command(run, model, environment))
         prepared.keep()
     _make_portable(run, output)
@@ -41,19 +41,16 @@ def train(run: Run, data: StagedData, model: PreparedModel, environment: str) ->
     )
 
 
-def _on_cpu(run: Run) -> bool:
-    return run.accelerator().kind == "cpu"
-
-
 def _command(run: Run, model: PreparedModel, environment: str) -> Command:
-    block = run.config.ftk["axolotl"]
-    nproc = block["nproc"] or 1
+    block, accelerator = run.config.ftk["axolotl"], run.accelerator()
+    nproc = block["nproc"] or accelerator.count or 1
     arguments = (FILE, "--base_model", model.folder, "--tokenizer_config", run.tokenizer())
+    variables = launch.variables(run.config, nproc, accelerator.kind == "cpu")
     return Command(
         launch.argv(block["launcher"], nproc, arguments),
         environment,
         Resources(run.config.timeout),
-        variables={**launch.variables(run.config, nproc, _on_cpu(run)), "PYTHONPATH": run.ship(ENGINE_SIDE)},
+        variables={**variables, "PYTHONPATH": run.ship(ENGINE_SIDE)},
     )
 
 

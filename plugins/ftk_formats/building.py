@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
-from ftk.plugin import SAMPLES_FILE, FtkError, ProblemsFound, RowError, RowTokenizer, Run, Segment, files
+from ftk.plugin import SAMPLES_FILE, Flat, FtkError, ProblemsFound, RowError, RowTokenizer, Run, files, kind_of_data
 from ftk_formats.checking import row_problems
 from ftk_formats.duplicates import Duplicates
 from ftk_formats.gate import MaskGate
@@ -42,18 +42,18 @@ class _Builder:
         while batch := list(islice(rows, BATCH)):
             tokenised = self.tokenizer.rows([segments for _, segments in batch])
             for (place, _), row in zip(batch, tokenised, strict=True):
-                admitted = self.gate.admit(row, place)
-                if admitted and not self.duplicates.has(admitted):
-                    writers[self.row in held_out].add(self.row + 1, admitted)
+                for admitted in self.gate.admit(row, place):
+                    if not self.duplicates.has(admitted):
+                        writers[self.row in held_out].add(self.row + 1, admitted)
                 self.row += 1
 
-    def _segments(self, sources: Sequence[Source]) -> Iterator[tuple[str, Sequence[Segment]]]:
+    def _segments(self, sources: Sequence[Source]) -> Iterator[tuple[str, Flat]]:
         """Each row's place and segments.
 
         :raises ProblemsFound: with all bad rows; `check` has told those that were on the person's machine.
         """
         train_on_inputs = self.run.config["train_on_inputs"]
-        for source in sources:
+        for source in (item.bound(self.tokenizer) for item in sources):
             for file, row in source.rows():
                 try:
                     yield file.place(row.number), source.segments(row, train_on_inputs)
@@ -72,7 +72,10 @@ def build(run: Run, sources: Sources, folder: Path, target: Path) -> None:
     tokenizer = RowTokenizer(folder)
     builder = _Builder(run, tokenizer)
     held_out = _held_out(sources[Split.TRAIN], run.config["val_set_size"], run.config["seed"])
-    with SplitWriter(target, Split.TRAIN, tokenizer) as train, SplitWriter(target, Split.EVAL, tokenizer) as held:
+    with (
+        SplitWriter(target, Split.TRAIN, tokenizer) as train,
+        SplitWriter(target, Split.EVAL, tokenizer) as held,
+    ):
         builder.add(sources[Split.TRAIN], (train, held), held_out)
         builder.add(sources[Split.EVAL], (held,), set())
         builder.gate.close()
@@ -82,6 +85,7 @@ def build(run: Run, sources: Sources, folder: Path, target: Path) -> None:
             "lower val_set_size or raise sequence_len",
         )
     counts = {
+        "kind": kind_of_data(run.config.get("rl")),
         "train_rows": train.rows,
         "eval_rows": held.rows,
         "tokens": train.tokens,

@@ -1,7 +1,6 @@
 """Find every bad row before a run starts."""
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 
 from ftk.plugin import (
@@ -11,10 +10,8 @@ from ftk.plugin import (
     Problem,
     RowError,
     UsageError,
-    complete,
     data_sets,
-    find_problems,
-    format_of,
+    entry_problems,
 )
 from ftk_formats.source import Source, make_source
 
@@ -37,14 +34,7 @@ def find_data_problems(config: Config, formats: Mapping[str, DatasetFormat]) -> 
 
 
 def _problems(config: Config, item: DataSet, formats: Mapping[str, DatasetFormat]) -> list[Problem]:
-    path = (item.key, item.number, "type")
-    name, options = format_of(item.entry["type"])
-    if name not in formats:
-        near = get_close_matches(name, list(formats), n=1)
-        remedy = f"did you mean `{near[0]}`?" if near else f"those known: {', '.join(sorted(formats))}"
-        return [Problem(config.place(path), f"there is no dataset format {name!r}", remedy)]
-    schema = formats[name].schema
-    wrong = list(find_problems(complete(options, schema), schema, config.place, path))
+    wrong = entry_problems(item.entry, config.get("rl"), formats, config.place, (item.key, item.number))
     return wrong or (_file_problems(config, item, formats) if item.is_local(HERE) else [])
 
 
@@ -55,7 +45,7 @@ def _file_problems(config: Config, item: DataSet, formats: Mapping[str, DatasetF
     except UsageError:
         return []  # told by whoever has located them
     try:
-        source = make_source(item, paths, Path(), formats)
+        source = make_source(item, paths, Path(), config, formats)
         return row_problems(source, config.get("train_on_inputs", False), config.ftk["data"]["max_problems"])
     except UsageError as error:
         return [Problem(place, error.message, error.remedy)]

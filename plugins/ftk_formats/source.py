@@ -2,12 +2,24 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ftk.plugin import DataSet, DatasetFormat, RowError, Segment, UsageError, complete, format_of, kind_of
+from ftk.plugin import (
+    Config,
+    DataSet,
+    DatasetFormat,
+    Flat,
+    RowError,
+    RowTokenizer,
+    UsageError,
+    bind,
+    kind_of,
+    name_of_format,
+    options_of_format,
+)
 from ftk_formats.row import Row
 from ftk_formats.rows import DataFile
 
@@ -40,7 +52,7 @@ class Source:
         first, last = (_place(match[number], match[number + 1], total) for number in (1, 3))
         return islice(self._all_rows(), first, last)
 
-    def segments(self, row: Row, train_on_inputs: bool) -> Sequence[Segment]:
+    def segments(self, row: Row, train_on_inputs: bool) -> Flat:
         """The segments of one of its rows.
 
         :raises RowError: when the row is broken or does not fit the format.
@@ -48,6 +60,13 @@ class Source:
         if isinstance(row.fields, RowError):
             raise row.fields
         return self.form.segments(row.fields, self.options, train_on_inputs)
+
+    def bound(self, tokenizer: RowTokenizer) -> "Source":
+        """The source as it works with a tokenizer.
+
+        :raises UsageError: when the tokenizer cannot serve its format.
+        """
+        return replace(self, form=bind(self.form, tokenizer, self.options))
 
     def _all_rows(self) -> Iterator[tuple[DataFile, Row]]:
         return ((file, row) for file in self.files for row in file.rows())
@@ -62,17 +81,18 @@ def _place(number: str | None, percent: str | None, total: int) -> int | None:
     return round(total * int(number) / 100) if percent else int(number)
 
 
-def make_source(item: DataSet, paths: Sequence[Path], base: Path, formats: Mapping[str, DatasetFormat]) -> Source:
+def make_source(
+    item: DataSet, paths: Sequence[Path], base: Path, config: Config, formats: Mapping[str, DatasetFormat]
+) -> Source:
     """The source that an entry of the config is.
 
     :param paths: the files to read.
     :param base: the folder from which they are named, where they lie in it.
     :raises UsageError: when a file's name does not tell how it is read.
     """
-    name, options = format_of(item.entry["type"])
-    form = formats[name]
+    form = formats[name_of_format(item.entry, config.get("rl"))]
     files = [DataFile(path, _kind(path, item.entry), _name(path, base)) for path in paths]
-    return Source(item.path, files, item.entry.get("split") or "", form, complete(options, form.schema))
+    return Source(item.path, files, item.entry.get("split") or "", form, options_of_format(item.entry, form, config))
 
 
 def _name(path: Path, base: Path) -> str:

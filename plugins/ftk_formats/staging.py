@@ -40,9 +40,9 @@ def _sources(run: Run, key: str) -> list[Source]:
 
 def _source(run: Run, item: DataSet, formats: Mapping[str, DatasetFormat]) -> Source:
     if item.is_local(run.folder):
-        return make_source(item, item.files(run.folder), run.folder, formats)
+        return make_source(item, item.files(run.folder), run.folder, run.config, formats)
     folder, found = hub_data.fetch(run, item)
-    return make_source(item, found, folder, formats)
+    return make_source(item, found, folder, run.config, formats)
 
 
 def _inputs(run: Run, sources: Mapping[Split, Sequence[Source]], tokenizer: Path) -> dict[str, Any]:

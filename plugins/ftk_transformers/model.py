@@ -63,26 +63,27 @@ def _quantisation(adapter: Adapter, device: Device) -> dict[str, Any]:
 def lora_config(model: nn.Module, settings: Settings) -> LoraConfig:
     """The new adapter that the settings describe, as peft has it."""
     adapter = settings.adapter
-    given = {"init_lora_weights": adapter.peft_init_lora_weights, "rank_pattern": adapter.lora_rank_pattern}
-    given["alpha_pattern"] = adapter.lora_alpha_pattern
-    return LoraConfig(
-        task_type="CAUSAL_LM",
-        r=adapter.lora_r,
-        lora_alpha=adapter.lora_alpha,
+    options: dict[str, Any] = {
+        "task_type": "CAUSAL_LM",
+        "r": adapter.lora_r,
+        "lora_alpha": adapter.lora_alpha,
         # trl compares log-probabilities, which dropout would blur.
-        lora_dropout=0.0 if settings.preference.rl else adapter.lora_dropout,
-        target_modules=_targets(model, adapter),
-        target_parameters=_listed(adapter.lora_target_parameters),
-        modules_to_save=adapter.lora_modules_to_save,
-        fan_in_fan_out=adapter.lora_fan_in_fan_out,
-        use_dora=adapter.peft_use_dora,
-        use_rslora=adapter.peft_use_rslora,
-        layers_to_transform=adapter.peft_layers_to_transform,
-        layers_pattern=adapter.peft_layers_pattern,
-        trainable_token_indices=adapter.peft_trainable_token_indices,
-        ensure_weight_tying=adapter.peft_ensure_weight_tying,
-        **{name: value for name, value in given.items() if value is not None},
-    )
+        "lora_dropout": 0.0 if settings.preference.rl else adapter.lora_dropout,
+        "target_modules": _targets(model, adapter),
+        "target_parameters": _listed(adapter.lora_target_parameters),
+        "modules_to_save": adapter.lora_modules_to_save,
+        "fan_in_fan_out": adapter.lora_fan_in_fan_out,
+        "rank_pattern": adapter.lora_rank_pattern,
+        "alpha_pattern": adapter.lora_alpha_pattern,
+        "use_dora": adapter.peft_use_dora,
+        "use_rslora": adapter.peft_use_rslora,
+        "init_lora_weights": adapter.peft_init_lora_weights,
+        "layers_to_transform": adapter.peft_layers_to_transform,
+        "layers_pattern": adapter.peft_layers_pattern,
+        "trainable_token_indices": adapter.peft_trainable_token_indices,
+        "ensure_weight_tying": adapter.peft_ensure_weight_tying,
+    }
+    return LoraConfig(**{name: value for name, value in options.items() if value is not None})
 
 
 def _targets(model: Any, adapter: Adapter) -> list[str] | str | None:

@@ -11,9 +11,10 @@ from datasets.table import InMemoryTable
 from peft import PeftModel
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
-from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
-from trl.trainer.dpo_trainer import DataCollatorForPreference
-from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
+from trl.trainer.kto_config import KTOConfig
+from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference, KTOTrainer
 
 from ftk_transformers.settings import Settings
 from ftk_transformers.settings.preference import Preference
@@ -65,7 +66,7 @@ class _Prepared:
         """Leave the rows as stage_data has made them."""
         return dataset
 
-    def create_model_card(self, **options: Any) -> None:
+    def create_model_card(self, *args: Any, **options: Any) -> None:
         """Write none."""
 
 

@@ -50,17 +50,18 @@ class ReproducibleTrainer(Trainer):
 
     def create_optimizer(self, model: Any = None) -> Optimizer:
         """Make the optimizer; the trainer calls this."""
-        if self.optimizer is None:
-            decayed = set(self.get_decay_parameter_names(self.model))
-            self.optimizer = create_optimizer(self.model, decayed, self.args, self.settings.optimization)
-        return self.optimizer
+        tuned: Any = self.model
+        decayed = set(self.get_decay_parameter_names(tuned))
+        optimizer = create_optimizer(tuned, decayed, self.args, self.settings.optimization)
+        self.optimizer = optimizer
+        return optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Optimizer | None = None) -> LRScheduler:
         """Make the scheduler; the trainer calls this."""
-        if self.lr_scheduler is None:
-            wanted = optimizer or self.optimizer
-            self.lr_scheduler = create_scheduler(wanted, self.settings.optimization, num_training_steps)
-        return self.lr_scheduler
+        stepped: Any = optimizer or self.optimizer
+        scheduler: Any = create_scheduler(stepped, self.settings.optimization, num_training_steps)
+        self.lr_scheduler = scheduler
+        return scheduler
 
     def training_step(self, model: nn.Module, inputs: dict[str, Tensor | Any], *rest: Any, **more: Any) -> Tensor:
         """Count the tokens of a batch, without its padding, and train on it."""

@@ -189,9 +189,10 @@ def test_a_broken_plugin_harms_no_command(call: Called, install: Callable[..., N
     install(good=object(), odd=ImportError("No module named 'x'"))
     code, output, errors = call("plugins")
     assert (code, errors) == (0, "")
-    good, odd = output.splitlines()
-    assert good.endswith("works")
-    assert odd.endswith("ImportError: No module named 'x'")
+    good, odd, reason = output.splitlines()
+    assert good.split()[:2] == ["good", "works"]
+    assert odd.split()[:2] == ["odd", "broken"]
+    assert reason.endswith("ImportError: No module named 'x'")
 
 
 @pytest.mark.parametrize("arguments", [["run", "absent.yml"], ["run", "good.yml", "--set", "x"], ["rnu"]])

@@ -65,6 +65,7 @@ def test_every_default_and_provider_is_filled_in(resolved: Resolve) -> None:
     assert config.ftk == {
         "backend": "local",
         "engine": "stub",
+        "environments": {},
         "plugins": [],
         "disable_plugins": [],
         "stages": dict.fromkeys(("stage_data", "prepare_model", "merge", "generate", "serve"), "stub"),

@@ -109,9 +109,12 @@ ls: cannot access 'cache': No such file or directory
 """,
     "plugins are listed": """
 $ ftk plugins
-formats        finetune-kit ...      ftk_formats.plugin           works
 ...
-toy            ftk-toy 1.0        ftk_toy.plugin               works
+formats        works     finetune-kit ... (ftk_formats.plugin)
+               check, ...
+...
+toy            works     ftk-toy 1.0 (ftk_toy.plugin)
+               environment, generate, merge, prepare_model, prepare_tokenizer, train
 ...
 $ FTK_DISABLE_PLUGINS=toy ftk plugins --json
 [...{"name": "toy", ... "state": "disabled"}...]

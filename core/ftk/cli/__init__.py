@@ -9,6 +9,7 @@ from ftk import __version__
 
 COMMANDS = {
     "run": "Fine-tune: stage data, prepare model, train, merge, and say what came out.",
+    "inspect": "Show the rows as they are trained, token by token.",
     "runs": "List the runs.",
     "show": "Show what a run did and what came out.",
     "logs": "Print the output of a run.",
@@ -19,6 +20,7 @@ COMMANDS = {
     "merge": "Fold the adapter of a run into its base model.",
     "rm": "Remove runs.",
     "validate": "Check a config, its data and its environments.",
+    "env": "List, build or remove the environments of engines.",
     "plugins": "List the installed plugins.",
     "completion": "Have the shell complete commands, options and runs.",
 }

@@ -50,7 +50,7 @@ class PlainView:
 
     def show(self, event: Event) -> None:
         """Print the event's line, if it has one; of training steps only one every few seconds and the last."""
-        if event.kind in ("metrics", "generation") and not _is_last(event):
+        if event.kind in ("metrics", "generation", "installing") and not _is_last(event):
             if time.monotonic() < self._quiet_until:
                 return
             self._quiet_until = time.monotonic() + QUIET
@@ -81,6 +81,8 @@ class LiveView:
         """Move the bar, or print the event's line above it."""
         if event.kind == "metrics" and "loss" in event.fields:
             self._move(f"train  {_step_text(event.fields)}", event["step"], event["steps"])
+        elif event.kind == "installing":
+            self._move(f"{event['name']}  {event['message']}", event["step"] - 1, event["of"])
         elif event.kind == "generation":
             self._move("evaluate", event["done"], event["of"])
         else:
@@ -159,6 +161,8 @@ _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "stage_finished": _finished,
     "training": _training,
     "metrics": lambda fields: f"  step {fields['step']}/{fields['steps']}  {_step_text(fields)}",
+    "environment": lambda fields: f"  environment {fields['name']}: {fields['message']}",
+    "installing": lambda fields: f"  environment {fields['name']}: {fields['message']}",
     "asking": lambda fields: f"  asking the {fields['model']} model",
     "generation": lambda fields: f"  answered {fields['done']} of {fields['of']}",
     "logger_link": lambda fields: f"  {fields['logger']}: {fields['link'] or 'is logging'}",

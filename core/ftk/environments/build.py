@@ -97,7 +97,7 @@ class Builder:
             if uv
             else [str(self.python), "-m", "pip", step.action, "--disable-pip-version-check", *of_pip]
         )
-        self._tell_step(number, str(step))
+        self.tell("environment", name=self.name, message=f"step {number} of {len(self.lock.steps)}: {step}")
         self._run(number, [*program, *step.options, "-r", str(requirements)], descriptor)
 
     def _run(self, number: int, argv: list[str], descriptor: int) -> None:
@@ -110,7 +110,7 @@ class Builder:
             raise FtkError(f"{argv[0]} is not on PATH", f"install it, or unset {pip.INSTALLER_VARIABLE}") from None
 
     def _tell_step(self, number: int, line: str) -> None:
-        self.tell("installing", name=self.name, step=number, steps=len(self.lock.steps), message=line)
+        self.tell("installing", name=self.name, step=number, of=len(self.lock.steps), message=line)
 
     def _refuse_missing(self) -> None:
         missing = missing_modules(self.python, self.modules)

@@ -120,7 +120,7 @@ def a_failed_command_fails_the_run(subject: Subject) -> str | None:
 
 
 def a_working_run_is_known(subject: Subject) -> str | None:
-    """While a run works, it is `working`, and no second driver is started; cancelled, nothing is left of it."""
+    """While a run works, it is `working`, nobody else starts or removes it; cancelled, nobody works on it."""
     if problem := subject.run("--detach", "--set", LONG):
         return problem
     record = subject.newest()
@@ -133,6 +133,12 @@ def a_working_run_is_known(subject: Subject) -> str | None:
         pass
     else:
         return "a second driver was started"
+    try:
+        record.backend.remove(record.id)
+    except UsageError:
+        pass
+    else:
+        return "it was removed at work"
     record.backend.cancel(record.id, now=False)
     subject.ftk.wait_for(lambda: record.backend.activity(record.id) == "idle")
     return None if record.state() == "cancelled" else f"cancelled, its state is {record.state()}"
@@ -147,6 +153,14 @@ def a_cancelled_run_goes_on(subject: Subject) -> str | None:
     return done.stderr.strip()[-2000:] if done.returncode else None
 
 
+def a_run_is_removed(subject: Subject) -> str | None:
+    """A run that nobody works on can be removed, and the others stay."""
+    record = subject.newest()
+    before = record.backend.runs()
+    record.backend.remove(record.id)
+    return None if record.backend.runs() == before[:-1] else f"of {before} it leaves {record.backend.runs()}"
+
+
 BACKEND_CHECKS: Sequence[Check[Subject]] = (
     runs_are_listed,
     files_can_be_read,
@@ -154,4 +168,5 @@ BACKEND_CHECKS: Sequence[Check[Subject]] = (
     a_failed_command_fails_the_run,
     a_working_run_is_known,
     a_cancelled_run_goes_on,
+    a_run_is_removed,
 )

@@ -6,9 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ftk.data import UNTRAINED, DatasetFormat, RowError, RowTokenizer, Segment
+from ftk.data import DatasetFormat, Flat, RowError
 from ftk.schema import complete
 from ftk.testing.checks import Check
+from ftk.tokenised import UNTRAINED
+from ftk.tokenising import RowTokenizer
 from ftk.testing.tiny_model import write_tiny_model
 
 
@@ -76,7 +78,7 @@ def _example(form: DatasetFormat) -> Mapping[str, Any]:
     return example
 
 
-def _segments(form: DatasetFormat, row: Mapping[str, Any]) -> Sequence[Segment]:
+def _segments(form: DatasetFormat, row: Mapping[str, Any]) -> Flat:
     return form.segments(row, complete({}, form.schema), False)
 
 

@@ -101,6 +101,14 @@ class MypluginBackend:
             driver = int((self._folder(run_id) / DRIVER).read_text())
             os.kill(driver, signal.SIGINT if now else signal.SIGTERM)
 
+    def remove(self, run_id: str) -> None:
+        """Remove the folder, unless somebody holds its lock."""
+        lock = _lock(self._folder(run_id))
+        if lock is None:
+            raise UsageError(f"{run_id} is being worked on", f"`ftk cancel {run_id}` stops it")
+        files.discard(self._folder(run_id))
+        os.close(lock)
+
     def find_problem(self, environment: Environment) -> str | None:
         """All commands run in ftk's own interpreter."""
         if environment.locks:

@@ -1,12 +1,12 @@
-"""Figures of tokenised data, counted without making Python objects of their tokens."""
+"""Figures of tokenised data."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from ftk.data import UNTRAINED
+from ftk.tokenised import UNTRAINED
 from ftk.inspection import Staged
 from ftk.staged_rows import PARTS, batches, splits
 
@@ -51,9 +51,6 @@ class Statistics:
     shortest: int
     median: int
     longest: int
-    too_long: int
-    too_short: int
-    left_out_duplicates: int
     duplicates: int
     histogram: Sequence[Bar]
 
@@ -65,40 +62,48 @@ def count(staged: Staged) -> Statistics:
     trained = 0
     for split in splits(staged):
         for batch in batches(staged, split):
-            columns = _columns(batch, staged.data.kind)
-            lengths.update(_lengths(columns))
+            lengths.update(_lengths(batch, staged.data.kind))
             trained += _trained(batch, staged.data.kind)
-            seen.update(_digests(columns, batch.num_rows))
+            seen.update(_digests(batch))
     ordered = sorted(lengths.elements())
-    data = staged.data
     return Statistics(
-        train_rows=data.train_rows,
-        eval_rows=data.eval_rows,
+        train_rows=staged.data.train_rows,
+        eval_rows=staged.data.eval_rows,
         tokens=sum(ordered),
         trained=trained,
         shortest=ordered[0],
         median=ordered[(len(ordered) - 1) // 2],
         longest=ordered[-1],
-        too_long=data.truncated_rows,
-        too_short=data.short_rows,
-        left_out_duplicates=data.duplicate_rows,
         duplicates=len(ordered) - len(seen),
         histogram=_histogram(lengths),
     )
 
 
-def _columns(batch: "pa.RecordBatch", kind: str) -> "list[pa.ListArray]":
-    names = ("input_ids", "labels") if kind == "sft" else tuple(f"{name}_ids" for name in PARTS[kind])
-    return [batch.column(name) for name in names]
+def _lengths(batch: "pa.RecordBatch", kind: str) -> list[int]:
+    import pyarrow.compute as pc
+
+    names = ("input_ids",) if kind == "sft" else [f"{name}_ids" for name in PARTS[kind]]
+    columns = [pc.list_value_length(batch.column(name)).to_pylist() for name in names]
+    return [sum(row) for row in zip(*columns, strict=True)]
 
 
-def _lengths(columns: "Sequence[pa.ListArray]") -> list[int]: ...
+def _trained(batch: "pa.RecordBatch", kind: str) -> int:
+    import pyarrow.compute as pc
+
+    if kind == "sft":
+        return int(pc.sum(pc.not_equal(batch.column("labels").flatten(), UNTRAINED)).as_py() or 0)
+    return sum(len(batch.column(f"{name}_ids").flatten()) for name in PARTS[kind] if name != "prompt")
 
 
-def _histogram(lengths: "Counter[int]") -> list[Bar]:
-    longest = max(lengths)
-    width = -(-(longest + 1) // BARS)
-    rows = Counter({number: 0 for number in range(longest // width + 1)})
+def _digests(batch: "pa.RecordBatch") -> list[bytes]:
+    """A digest of the tokens of each row."""
+    columns = [column.to_pylist() for column in batch.columns]
+    return [blake2b(repr(row).encode(), digest_size=16).digest() for row in zip(*columns, strict=True)]
+
+
+def _histogram(lengths: Mapping[int, int]) -> list[Bar]:
+    width = -(-(max(lengths) + 1) // BARS)
+    rows = [0] * (max(lengths) // width + 1)
     for length, found in lengths.items():
         rows[length // width] += found
-    return [Bar(number * width, (number + 1) * width - 1, found) for number, found in sorted(rows.items())]
+    return [Bar(number * width, (number + 1) * width - 1, found) for number, found in enumerate(rows)]

@@ -1,0 +1,134 @@
+"""`ftk inspect`: the rows as they are trained, token by token."""
+
+import json
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ftk.cli.options import json_option, load_plugins_for, open_backend, place_options, plugin_options
+
+if TYPE_CHECKING:
+    from ftk.inspection import Staged
+    from ftk.staged_rows import StagedRow
+    from ftk.token_texts import TokenTexts
+
+
+@click.command("inspect", epilog="Example: ftk inspect configs/quickstart.yml --row 41 --ids")
+@click.argument("target", metavar="CONFIG|RUN", required=False)
+@click.option("--row", "numbers", multiple=True, type=click.IntRange(1), help="Show this row; may be repeated.")
+@click.option("--grep", metavar="TEXT", help="Show rows that contain this text.")
+@click.option("--limit", type=click.IntRange(0), default=3, show_default=True, help="The most rows to show.")
+@click.option("--ids", is_flag=True, help="Show the id of each token too.")
+@click.option("--data", type=click.Path(path_type=Path), help="Data file to use in place of the config's.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key of the config; may be repeated.")
+@plugin_options
+@place_options
+@json_option
+def command(
+    target: str | None,
+    numbers: tuple[int, ...],
+    grep: str | None,
+    limit: int,
+    ids: bool,
+    data: Path | None,
+    sets: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    trust: bool,
+    runs_dir: Path | None,
+    backend: str | None,
+    as_json: bool,
+) -> None:
+    """Show the rows as they are trained, token by token.
+
+    Of CONFIG, the rows are tokenised as `ftk run` would do it, which needs the tokenizer alone; of RUN, they are those
+    that it was trained with; the newest run's, if nothing is named. What is between « and » is trained.
+    """
+    from ftk.token_texts import TokenTexts
+
+    if target and Path(target).is_file():
+        opened = _of_config(Path(target), data, sets, plugins, trust, runs_dir, backend)
+    elif data or sets or plugins:
+        raise click.UsageError("--data, --set and --plugin go with a config; a run keeps what it was made with")
+    else:
+        opened = _of_run(target, runs_dir, backend)
+    with opened as staged:
+        texts = TokenTexts(staged.tokenizer)
+        rows = list(islice(_chosen(staged, texts, numbers, grep), max(limit, len(numbers))))
+        _refuse_missing(numbers, rows)
+        if as_json:
+            click.echo(json.dumps(_as_json(staged, rows, texts)))
+        else:
+            _print(staged, rows, texts, ids)
+
+
+def _of_config(
+    path: Path,
+    data: Path | None,
+    sets: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    trust: bool,
+    runs_dir: Path | None,
+    backend: str | None,
+) -> "AbstractContextManager[Staged]":
+    from ftk.config import environment_overrides, parse_set
+    from ftk.create import prepare_config
+    from ftk.home import Home
+    from ftk.inspection import staged_by_config
+
+    home = Home.find(runs_dir)
+    flags = [f"ftk.backend={backend}"] if backend else []
+    given = [*environment_overrides(), *(parse_set(item) for item in (*sets, *flags))]
+    manager, overrides = load_plugins_for(path, given, plugins, trust, home)
+    return staged_by_config(home, manager, prepare_config(path, data, overrides, manager))
+
+
+def _of_run(name: str | None, runs_dir: Path | None, backend: str | None) -> "AbstractContextManager[Staged]":
+    from ftk.home import Home
+    from ftk.inspection import staged_by_run
+    from ftk.record import find_run
+
+    place, manager = open_backend(runs_dir, backend)
+    return staged_by_run(Home.find(runs_dir), manager, find_run(place, name))
+
+
+def _chosen(staged: "Staged", texts: "TokenTexts", numbers: tuple[int, ...], grep: str | None) -> "Iterator[StagedRow]":
+    from ftk.staged_rows import read_rows, splits
+
+    for split in splits(staged):
+        for row in read_rows(staged, split, lambda number: not numbers or number in numbers):
+            if grep is None or any(grep in texts.whole(part.ids) for part in row.parts):
+                yield row
+
+
+def _refuse_missing(numbers: tuple[int, ...], rows: "list[StagedRow]") -> None:
+    from ftk.errors import UsageError
+
+    missing = sorted(set(numbers) - {row.number for row in rows})
+    if missing:
+        message = f"there is no row {', '.join(map(str, missing))} among those that are trained or held out"
+        raise UsageError(message, "rows are counted from 1 over all data sets; some may be left out for their length")
+
+
+def _print(staged: "Staged", rows: "list[StagedRow]", texts: "TokenTexts", ids: bool) -> None:
+    from ftk.cli.drawing import draw_left_out, draw_row, draw_statistics
+    from ftk.data_statistics import count
+
+    for row in rows:
+        click.echo("\n".join(draw_row(row, texts, ids)) + "\n")
+    for line in (*draw_statistics(count(staged), staged.config["sequence_len"]), *draw_left_out(staged.data)):
+        click.echo(line)
+
+
+def _as_json(staged: "Staged", rows: "list[StagedRow]", texts: "TokenTexts") -> dict[str, Any]:
+    from ftk.data_statistics import count
+
+    found = []
+    for row in rows:
+        parts = [{**asdict(part), "tokens": texts.each(part.ids)} for part in row.parts]
+        found.append({**asdict(row), "parts": parts})
+    return {"data": staged.data.to_json(), "statistics": asdict(count(staged)), "rows": found}

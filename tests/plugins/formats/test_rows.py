@@ -1,0 +1,195 @@
+"""Every kind of file gives the same rows, each with its place; whatever is broken is told where it is."""
+
+import csv
+import gzip
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ftk.plugin import RowError
+from ftk_formats.rows import DataFile
+
+ROWS = [
+    {"question": "one", "answer": 'two\nlines, and "quotes"'},
+    {"question": "ünïcode → 🦊", "answer": "plain"},
+    {"question": "three", "answer": ""},
+]
+
+Write = Callable[[Path], None]
+
+
+def write_jsonl(path: Path) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+
+
+def write_list(path: Path) -> None:
+    path.write_text(json.dumps(ROWS, indent=2, ensure_ascii=False))
+
+
+def write_csv(path: Path, **dialect: Any) -> None:
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(ROWS[0]), **dialect)
+        writer.writeheader()
+        writer.writerows(ROWS)
+
+
+def write_tsv(path: Path) -> None:
+    write_csv(path, delimiter="\t")
+
+
+def write_parquet(path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(ROWS), path, row_group_size=2)
+
+
+def write_arrow(path: Path) -> None:
+    table = pa.Table.from_pylist(ROWS)
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table, max_chunksize=2)
+
+
+def write_stream(path: Path) -> None:
+    table = pa.Table.from_pylist(ROWS)
+    with pa.ipc.new_stream(path, table.schema) as writer:
+        writer.write_table(table, max_chunksize=2)
+
+
+KINDS: Mapping[str, tuple[str, Write]] = {
+    "rows.jsonl": ("json", write_jsonl),
+    "rows.json": ("json", write_list),
+    "rows.csv": ("csv", write_csv),
+    "rows.tsv": ("csv", write_tsv),
+    "rows.parquet": ("parquet", write_parquet),
+    "rows.arrow": ("arrow", write_arrow),
+    "stream.arrow": ("arrow", write_stream),
+}
+
+
+def read(path: Path, kind: str) -> list[tuple[str, Any]]:
+    """The place and the content of each row; of a broken one, its message."""
+    file = DataFile(path, kind, path.name)
+    return [
+        (file.place(row.number), row.fields.message if isinstance(row.fields, RowError) else row.fields)
+        for row in file.rows()
+    ]
+
+
+def compress(path: Path, ending: str) -> Path:
+    target = path.with_name(path.name + ending)
+    content = path.read_bytes()
+    if ending == ".gz":
+        target.write_bytes(gzip.compress(content[:20]) + gzip.compress(content[20:]))
+    else:
+        with pa.CompressedOutputStream(str(target), "zstd") as stream:
+            stream.write(content)
+    return target
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_gives_the_same_rows(name: str, tmp_path: Path) -> None:
+    kind, write = KINDS[name]
+    write(tmp_path / name)
+    assert [fields for _, fields in read(tmp_path / name, kind)] == ROWS
+
+
+@pytest.mark.parametrize("ending", [".gz", ".zst"])
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json", "rows.csv", "rows.tsv"])
+def test_text_may_be_compressed(name: str, ending: str, tmp_path: Path) -> None:
+    kind, write = KINDS[name]
+    write(tmp_path / name)
+    assert read(compress(tmp_path / name, ending), kind)[0][1] == ROWS[0]
+    assert len(read(compress(tmp_path / name, ending), kind)) == 3
+
+
+def test_rows_are_known_by_the_line_that_they_begin_on(tmp_path: Path) -> None:
+    write_csv(tmp_path / "rows.csv")
+    assert [place for place, _ in read(tmp_path / "rows.csv", "csv")] == ["rows.csv:2", "rows.csv:4", "rows.csv:5"]
+    write_list(tmp_path / "rows.json")
+    assert [place for place, _ in read(tmp_path / "rows.json", "json")] == ["rows.json:2", "rows.json:6", "rows.json:10"]
+    write_parquet(tmp_path / "rows.parquet")
+    assert [place for place, _ in read(tmp_path / "rows.parquet", "parquet")] == [
+        *("rows.parquet:row 1", "rows.parquet:row 2", "rows.parquet:row 3")
+    ]
+
+
+def test_text_is_a_row_a_line_or_one_in_all(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("\ufeffone\n\n  two \r\n")
+    assert read(path, "text") == [("book.txt:1", {"text": "one"}), ("book.txt:3", {"text": "  two "})]
+    assert read(path, "document") == [("book.txt:1", {"text": "one\n\n  two \n"})]
+
+
+def test_a_list_may_be_larger_than_what_is_read_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ftk_formats.json_list.CHUNK", 7)
+    rows = [{"text": f"ü{'x' * number}", "number": -number / 7} for number in range(60)]
+    path = tmp_path / "rows.json"
+    path.write_text("[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n")
+    assert read(path, "json") == [(f"rows.json:{number}", row) for number, row in enumerate(rows, 2)]
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "message"),
+    [
+        ('[{"a": 1},\n{"a": 2},\n', "rows.json:3", "is no JSON: Expecting value"),
+        ('[{"a": 1},\n{"a": 2}\n', "rows.json:3", "is no JSON: the list is not closed"),
+        ('[{"a": 1}\n{"a": 2}]', "rows.json:2", "is no JSON: , or ] is missing"),
+        ('[{"a": 1},\n{"a" 2},\n{"a": 3}' + " " * 99 + "]", "rows.json:2", "is no JSON: Expecting ':' delimiter"),
+        ('[{"a": 1},\n5]', "rows.json:2", "is no JSON object"),
+        ("[" * 100_000, "rows.json:1", "is no JSON: "),
+        ("[]", None, ""),
+    ],
+)
+def test_a_broken_list_is_told_where_it_breaks(
+    content: str, place: str | None, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(content)
+    found = read(path, "json")
+    if place is None:
+        assert found == []
+    else:
+        assert (found[-1][0], found[-1][1][: len(message)]) == (place, message)
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "message"),
+    [
+        (b"a,b\n1,2\n3\n4,5\n", "rows.csv:3", "has 1 fields, but the first line names 2"),
+        (b'a,b\n1,"2\n3,4\n', "rows.csv:2", "is no CSV: "),
+        ("a,b\n1,2\né,3\n".encode("latin-1"), "rows.csv:3", "is no UTF-8 text"),
+    ],
+)
+def test_a_broken_record_is_told_where_it_begins(content: bytes, place: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    [bad] = [(at, found) for at, found in read(path, "csv") if isinstance(found, str)]
+    assert (bad[0], bad[1][: len(message)]) == (place, message)
+
+
+@pytest.mark.parametrize("ending", [".gz", ".zst"])
+def test_a_file_that_is_cut_short_is_told_after_its_rows(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"text": f"{number * 7919}"}) + "\n" for number in range(9999)))
+    whole = compress(path, ending)
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert read(whole, "json")[-1][1].startswith("cannot be read on from here: ")
+
+
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.arrow", "stream.arrow"])
+@pytest.mark.parametrize("keep", [0, 40, -20])
+def test_a_damaged_table_is_told(name: str, keep: int, tmp_path: Path) -> None:
+    kind, write = KINDS[name]
+    write(tmp_path / name)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:keep])
+    if name == "stream.arrow" and keep == -20:
+        return  # only the mark of the end is gone
+    assert read(tmp_path / name, kind)[-1][1].startswith("cannot be read on from here: ")
+
+
+def test_a_file_of_another_kind_than_its_name_says_is_told(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "rows.parquet")
+    assert read(tmp_path / "rows.parquet", "parquet")[-1][1].startswith("cannot be read on from here: ")
