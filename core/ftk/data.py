@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from ftk.artifacts import DataKind
 from ftk.errors import Problem
 from ftk.schema import Place, Schema, complete, find_problems
 from ftk.stages import DATASET_KEYS
@@ -117,6 +118,25 @@ class BoundFormat(Protocol):
         ...
 
 
+def kind_of_data(rl: str | None) -> DataKind:
+    """What the rows of a config are trained for."""
+    return "unpaired" if rl == "kto" else "preference" if rl else "sft"
+
+
+@runtime_checkable
+class PromptFormat(Protocol):
+    """A format that can make a prompt without an answer, as `ftk infer --field` needs it."""
+
+    def prompt(self, row: Mapping[str, Any], options: Mapping[str, Any]) -> Sequence[Segment]:
+        """The segments before the answer, as a row with one would have them.
+
+        :param row: the fields of the row, of which those of the answer may be missing.
+        :param options: the options, with defaults.
+        :raises RowError: when the row does not fit.
+        """
+        ...
+
+
 def bind(form: DatasetFormat, tokenizer: "RowTokenizer", options: Mapping[str, Any]) -> DatasetFormat:
     """The format with the tokenizer, if it needs one."""
     return form.bound(tokenizer, options) if isinstance(form, BoundFormat) else form
@@ -128,7 +148,7 @@ def name_of_format(entry: Mapping[str, Any], rl: str | None) -> str:
     :param rl: the config's `rl`.
     """
     given = entry.get("type")
-    name = TOKENISED if not given else given if isinstance(given, str) else USER_DEFINED
+    name = TOKENISED if given in (None, "") else given if isinstance(given, str) else USER_DEFINED
     if not rl:
         return name
     return f"{FAMILIES.get(rl, rl)}.{name}" + ("" if "." in name else ".default")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from ftk.tokenised import UNTRAINED
 from ftk.inspection import Staged
 from ftk.staged_rows import PARTS, batches, splits
+from ftk.tokenised import UNTRAINED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,8 +102,10 @@ def _digests(batch: "pa.RecordBatch") -> list[bytes]:
 
 
 def _histogram(lengths: Mapping[int, int]) -> list[Bar]:
-    width = -(-(max(lengths) + 1) // BARS)
-    rows = [0] * (max(lengths) // width + 1)
+    first, last = min(lengths), max(lengths)
+    width = -(-(last + 1 - first) // BARS)
+    rows = [0] * ((last - first) // width + 1)
     for length, found in lengths.items():
-        rows[length // width] += found
-    return [Bar(number * width, (number + 1) * width - 1, found) for number, found in enumerate(rows)]
+        rows[(length - first) // width] += found
+    starts = range(first, last + 1, width)
+    return [Bar(start, start + width - 1, found) for start, found in zip(starts, rows, strict=True)]

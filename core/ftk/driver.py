@@ -29,6 +29,7 @@ from ftk.pipeline import Pipeline
 from ftk.run import Run
 from ftk.stages import RUN_STAGES
 from ftk.trust import read_plugin_file
+from ftk.versions import find_versions
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """SIGTERM: stop after a checkpoint; SIGINT: stop at once."""
@@ -115,7 +116,13 @@ def _drive(run: Run, manager: Manager, options: argparse.Namespace) -> None:
         run.notice(f"plugin {name!r} is left out: {reason}")
     for sentence in keys_without_effect(run.config, manager):
         run.notice(sentence)
-    run.events.emit("run_started", id=run.id, stages=pipeline.plan(), backend=run.config.ftk["backend"])
+    run.events.emit(
+        "run_started",
+        id=run.id,
+        stages=pipeline.plan(),
+        backend=run.config.ftk["backend"],
+        versions=find_versions(run.config, pipeline.plan(), manager),
+    )
     if options.first:
         pipeline.redo(options.first)
     files.write_text(run.folder / RESOLVED_FILE, run.config.dump())

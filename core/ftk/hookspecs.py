@@ -91,8 +91,10 @@ def generate(run: "Run", model: "Model", prompts: "Artifact", output: "Artifact"
 
     :param run: the run.
     :param model: what to ask.
-    :param prompts: JSON lines with `input_ids` or `prompt`, and `max_new_tokens` and `temperature` (0 is greedy).
-    :param output: the file to write.
+    :param prompts: JSON lines with `input_ids` or `prompt`, `max_new_tokens` and `temperature` (0 is greedy); perhaps
+        `top_p`, `top_k`, `seed` and `stop` (a list of texts).
+    :param output: the file to write. What an earlier call for the same prompts, which was killed, left beside it may be
+        used.
     :returns: the answers, in the prompts' order.
     """
 

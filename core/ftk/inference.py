@@ -2,20 +2,45 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+import signal
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from ftk import files
 from ftk.artifacts import Artifact, Model
 from ftk.backend import Backend
 from ftk.cache import Cache
-from ftk.errors import FtkError, UsageError
+from ftk.errors import Cancelled, FtkError, UsageError
+from ftk.events import parse_events
 from ftk.home import Home
 from ftk.manager import Manager
 from ftk.pipeline import Outcome, read_outcome
+from ftk.questions import Question, requests_of
 from ftk.record import RunRecord, find_run
 from ftk.run import Run
+
+STAGE = "infer"
+"""What the events of a generation go by."""
+
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model made of questions.
+
+    :param answers: `text`, `tokens` and `finish` of each, in the questions' order.
+    :param tokens: that were generated this time; 0 where the engine does not say.
+    :param seconds: that it took, without loading the model.
+    """
+
+    answers: list[dict[str, Any]]
+    tokens: int
+    seconds: float
 
 
 def find_tuned(backend: Backend, name: str | None) -> RunRecord:
@@ -32,37 +57,80 @@ def find_tuned(backend: Backend, name: str | None) -> RunRecord:
     raise UsageError("no run has trained a model yet", "start one: `ftk run configs/quickstart.yml`")
 
 
-def ask(home: Home, manager: Manager, record: RunRecord, base: bool, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Complete one prompt.
+def ask(
+    home: Home,
+    manager: Manager,
+    record: RunRecord,
+    questions: Sequence[Question],
+    options: Mapping[str, Any],
+    base: bool,
+    resumable: bool,
+) -> Answers:
+    """Have a model answer.
 
+    :param options: how; see `hookspecs.generate`.
     :param base: ask the untuned base model.
-    :param request: `prompt`, `max_new_tokens` and `temperature`.
-    :returns: `text`, `tokens` and `finish`.
+    :param resumable: keep the answers of a call that was stopped, and go on after those of an earlier one.
     """
-    with _visit(home, manager, record) as (run, scratch):
-        model = _model(run, base)
-        files.write_text(run.path(scratch / "prompts.jsonl"), json.dumps(request) + "\n")
-        provider = run.config.provider("generate")
-        completions = manager.generate(provider, run, model, scratch / "prompts.jsonl", scratch / "answers.jsonl")
-        answer: dict[str, Any] = json.loads(run.path(completions.file).read_text(encoding="utf-8"))
-        return answer
+    asked = {"questions": [question.fields for question in questions], **options}
+    inputs = {"asked": asked, "base": base, "stages": record.manifests()}
+    name = f"infer-{files.sha256_of(inputs)[:16] if resumable else secrets.token_hex(8)}"
+    run = _visited(home, manager, record, name)
+    finished = False
+    try:
+        with _stopped_by_signals():
+            requests = [{**request, **options} for request in requests_of(questions, run)]
+            answers = _generate(run, manager, _model(run, base), requests, Artifact("run", name))
+        finished = True
+        return answers
+    finally:
+        if finished or not resumable:
+            files.remove(run.folder / name)
 
 
-@contextmanager
-def _visit(home: Home, manager: Manager, record: RunRecord) -> Iterator[tuple[Run, Artifact]]:
-    """The run, and a scratch folder in it for events and files that are no part of its history."""
+def _visited(home: Home, manager: Manager, record: RunRecord, scratch: str) -> Run:
+    """The run, with a folder in it for events and files that are no part of its history."""
     folder = home.runs / record.id
     if not folder.is_dir():
         raise FtkError(f"{record.id} does not lie on this machine", "ask it where it lies")
     for file in record.plugin_files():
         manager.add_file(file)
-    scratch = f"infer-{secrets.token_hex(4)}"
+    run = Run(folder, Cache(home.cache), record.config(), manager, record.backend, events_folder=scratch)
+    run.at_stage(STAGE)
+    return run
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Have Ctrl-C and a closed terminal end the command that is executed, which would go on by itself."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Cancelled(now=True)
+
+    before = {number: signal.signal(number, stop) for number in STOPS}
     try:
-        run = Run(folder, Cache(home.cache), record.config(), manager, record.backend, events_folder=scratch)
-        run.at_stage("infer")
-        yield run, Artifact("run", scratch)
+        yield
     finally:
-        files.remove(folder / scratch)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _generate(
+    run: Run, manager: Manager, model: Model, requests: Sequence[Mapping[str, Any]], scratch: Artifact
+) -> Answers:
+    prompts = scratch / "prompts.jsonl"
+    files.write_text(run.path(prompts), "".join(json.dumps(request) + "\n" for request in requests))
+    completions = manager.generate(run.config.provider("generate"), run, model, prompts, scratch / "answers.jsonl")
+    lines = run.path(completions.file).read_text(encoding="utf-8").splitlines()
+    return Answers([json.loads(line) for line in lines], *_speed(run.path(scratch)))
+
+
+def _speed(scratch: Path) -> tuple[int, float]:
+    """The tokens that the newest command in this folder has reported, and its seconds."""
+    reports = sorted(scratch.glob(f"{STAGE}-*.jsonl"), key=lambda path: path.stat().st_mtime)
+    events = list(parse_events(reports[-1].read_bytes())) if reports else []
+    last = next((event.fields for event in reversed(events) if "tokens" in event.fields), {})
+    return last.get("tokens", 0), last.get("seconds", 0.0)
 
 
 def _model(run: Run, base: bool) -> Model:

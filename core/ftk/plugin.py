@@ -6,9 +6,9 @@ from ftk.advice import SMALLER, Advice
 from ftk.artifacts import Artifact, Completions, MergedModel, Model, PreparedModel, StagedData, TrainedModel
 from ftk.backend import Activity, Backend
 from ftk.cache import Cache
+from ftk.chat import ChatTemplate, TemplateRefusal, template_problem
 from ftk.command import PYTHON, Command, Endpoint, Environment, Resources
 from ftk.config import Config
-from ftk.chat import ChatTemplate, TemplateRefusal, template_problem
 from ftk.data import (
     USER_DEFINED,
     DatasetFormat,
@@ -19,6 +19,7 @@ from ftk.data import (
     Unpaired,
     bind,
     entry_problems,
+    kind_of_data,
     name_of_format,
     options_of_format,
 )
@@ -115,6 +116,7 @@ __all__ = [
     "foreign_variables",
     "hookimpl",
     "kind_of",
+    "kind_of_data",
     "name_of_format",
     "options_of_format",
     "plain_suffix",

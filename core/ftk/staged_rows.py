@@ -6,8 +6,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ftk.artifacts import StagedData
-from ftk.tokenised import UNTRAINED
 from ftk.inspection import Staged
+from ftk.tokenised import UNTRAINED
 
 if TYPE_CHECKING:
     import pyarrow as pa

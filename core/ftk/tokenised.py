@@ -1,14 +1,18 @@
 """Rows as engines read them: token ids, and what of them is trained."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from ftk.artifacts import DataKind
 
 UNTRAINED = -100
 """The label of a token that carries no loss (the ignore index of PyTorch's cross entropy)."""
 
-IDS = "list<int32>"
-"""The type of a column of token ids."""
+Decode = Callable[[list[int], bool], str]
+"""The text of tokens, special ones with it where that is true."""
+
+_IDS = "int32[]"
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class TokenisedRow:
     divisible: bool = False
     goes_on: bool = False
 
+    kind: ClassVar[DataKind] = "sft"
+
     def __len__(self) -> int:
         return len(self.input_ids)
 
@@ -42,7 +48,7 @@ class TokenisedRow:
 
     @property
     def columns(self) -> Mapping[str, Any]:
-        """Its values by the columns of `SFT`."""
+        """Its values by column."""
         return {"input_ids": self.input_ids, "attention_mask": [1] * len(self), "labels": self.labels}
 
     def parts(self, most: int) -> "Iterator[TokenisedRow]":
@@ -55,7 +61,7 @@ class TokenisedRow:
             ids, labels = self.input_ids[start:end], self.labels[start:end]
             yield TokenisedRow(ids, labels, 0, goes_on=end < len(self))
 
-    def cut(self, most: int) -> "TokenisedRow":
+    def cut(self, most: int, text: Decode) -> "TokenisedRow":
         """Its first tokens."""
         return TokenisedRow(self.input_ids[:most], self.labels[:most], min(self.answer_start, most))
 
@@ -74,6 +80,8 @@ class TokenisedPair:
     chosen_ids: list[int]
     rejected_ids: list[int]
 
+    kind: ClassVar[DataKind] = "preference"
+
     def __len__(self) -> int:
         return len(self.prompt_ids) + max(len(self.chosen_ids), len(self.rejected_ids))
 
@@ -82,6 +90,17 @@ class TokenisedPair:
         """The number of tokens that carry loss."""
         return len(self.chosen_ids) + len(self.rejected_ids)
 
+    def parts(self, most: int) -> "Iterator[TokenisedPair]":
+        """The row, since it cannot be divided."""
+        yield self
+
+    def cut(self, most: int, text: Decode) -> "TokenisedPair":
+        """With answers that end where the row is too long; without any where its prompt is."""
+        room = max(most - len(self.prompt_ids), 0)
+        chosen, chosen_ids = _shortened(self.chosen, self.chosen_ids, room, text)
+        rejected, rejected_ids = _shortened(self.rejected, self.rejected_ids, room, text)
+        return TokenisedPair(self.prompt, chosen, rejected, self.prompt_ids, chosen_ids, rejected_ids)
+
     @property
     def sample(self) -> tuple[list[int], list[int]]:
         """The tokens of the prompt and of the better answer."""
@@ -89,7 +108,7 @@ class TokenisedPair:
 
     @property
     def columns(self) -> Mapping[str, Any]:
-        """Its values by the columns of `PREFERENCE`."""
+        """Its values by column."""
         return vars(self)
 
 
@@ -103,6 +122,8 @@ class TokenisedUnpaired:
     prompt_ids: list[int]
     completion_ids: list[int]
 
+    kind: ClassVar[DataKind] = "unpaired"
+
     def __len__(self) -> int:
         return len(self.prompt_ids) + len(self.completion_ids)
 
@@ -111,6 +132,16 @@ class TokenisedUnpaired:
         """The number of tokens that carry loss."""
         return len(self.completion_ids)
 
+    def parts(self, most: int) -> "Iterator[TokenisedUnpaired]":
+        """The row, since it cannot be divided."""
+        yield self
+
+    def cut(self, most: int, text: Decode) -> "TokenisedUnpaired":
+        """With an answer that ends where the row is too long; without any where its prompt is."""
+        room = max(most - len(self.prompt_ids), 0)
+        completion, completion_ids = _shortened(self.completion, self.completion_ids, room, text)
+        return TokenisedUnpaired(self.prompt, completion, self.label, self.prompt_ids, completion_ids)
+
     @property
     def sample(self) -> tuple[list[int], list[int]]:
         """The tokens of the prompt and of the answer."""
@@ -118,22 +149,26 @@ class TokenisedUnpaired:
 
     @property
     def columns(self) -> Mapping[str, Any]:
-        """Its values by the columns of `UNPAIRED`."""
+        """Its values by column."""
         return vars(self)
+
+
+def _shortened(text: str, ids: list[int], most: int, decode: Decode) -> tuple[str, list[int]]:
+    return (text, ids) if len(ids) <= most else (decode(ids[:most], True), ids[:most])
 
 
 AnyRow = TokenisedRow | TokenisedPair | TokenisedUnpaired
 
-COLUMNS: Mapping[str, Mapping[str, str]] = {
-    "sft": {"input_ids": IDS, "attention_mask": "list<int8>", "labels": IDS},
+COLUMNS: Mapping[DataKind, Mapping[str, str]] = {
+    "sft": {"input_ids": _IDS, "attention_mask": "int8[]", "labels": _IDS},
     "preference": {
         **dict.fromkeys(("prompt", "chosen", "rejected"), "string"),
-        **dict.fromkeys(("prompt_ids", "chosen_ids", "rejected_ids"), IDS),
+        **dict.fromkeys(("prompt_ids", "chosen_ids", "rejected_ids"), _IDS),
     },
     "unpaired": {
         **dict.fromkeys(("prompt", "completion"), "string"),
         "label": "bool",
-        **dict.fromkeys(("prompt_ids", "completion_ids"), IDS),
+        **dict.fromkeys(("prompt_ids", "completion_ids"), _IDS),
     },
 }
-"""The columns of staged data by their kind, each with the type that Arrow knows it by."""
+"""The columns of staged data by their kind, each with its type as Arrow names it; `[]` for a list of them."""

@@ -1,4 +1,4 @@
-"""From what a format makes of rows to token ids and labels: one way for every engine, as it is inspected and trained."""
+"""From rows to token ids and labels: one way for every engine, so that what is inspected is what is trained."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -7,8 +7,6 @@ from ftk_axolotl.deepspeed import in_float32
 
 ALWAYS: Mapping[str, Any] = {
     "bf16": False,  # absent, axolotl trains in fp16 without a word
-    "fp16": False,
-    "tf32": False,
     "lora_mlp_kernel": False,  # absent, axolotl turns on kernels that only a GPU has
     "lora_qkv_kernel": False,
     "lora_o_kernel": False,
@@ -30,6 +28,7 @@ GPU_PLUGINS = (
 def adapted(config: Mapping[str, Any]) -> dict[str, Any]:
     """The keys that a CPU needs otherwise than this config has them, each with its new value."""
     changes = {key: value for key, value in ALWAYS.items() if config.get(key) != value}
+    changes |= {key: False for key in ("fp16", "tf32") if config.get(key)}
     if any(part in str(config.get("optimizer") or "") for part in GPU_OPTIMIZERS):
         changes["optimizer"] = "adamw_torch"
     if config.get("attn_implementation") not in (None, "sdpa", "eager"):

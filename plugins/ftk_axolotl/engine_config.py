@@ -7,7 +7,7 @@ from typing import Any
 from ftk.plugin import Config, FtkError, Run, StagedData, files
 from ftk_axolotl import deepspeed
 from ftk_axolotl.cpu import adapted
-from ftk_axolotl.keys import ALL, is_loggers
+from ftk_axolotl.keys import ALL
 from ftk_axolotl.prepared import Prepared
 
 FILE = "axolotl.yml"
@@ -40,9 +40,9 @@ def write_engine_config(run: Run, data: StagedData, on_cpu: bool, resumes: bool)
 
 
 def passed_on(config: Config) -> dict[str, Any]:
-    """The keys of a run's config that are axolotl's."""
+    """The keys of a run's config that are axolotl's; an empty one is to axolotl as if it were absent."""
     known = {"base_model", *ALL}
-    return {key: value for key, value in config.values.items() if key in known and not is_loggers(key)}
+    return {key: value for key, value in config.values.items() if key in known and value is not None}
 
 
 def _data_keys(run: Run, data: StagedData) -> dict[str, Any]:

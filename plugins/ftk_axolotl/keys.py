@@ -31,14 +31,9 @@ SETTINGS = ("logging_steps", "save_steps", "saves_per_epoch", "save_total_limit"
 """Keys that leave the result of a training as it is."""
 
 
-def is_loggers(key: str) -> bool:
-    """Whether a key is one of axolotl's own loggers."""
-    return any(word in key for word in LOGGERS)
-
-
 def _read() -> dict[str, Schema]:
     every: dict[str, Schema] = json.loads(Path(__file__).with_name("keys.json").read_text(encoding="utf-8"))
-    read = {key: schema for key, schema in every.items() if not is_loggers(key)}
+    read = {key: schema for key, schema in every.items() if not any(word in key for word in LOGGERS)}
     return {**read, "deepspeed": {**read["deepspeed"], **JSON_FILE}, "output_dir": OUTPUT_DIR}
 
 

@@ -42,8 +42,9 @@ class _Builder:
         while batch := list(islice(rows, BATCH)):
             tokenised = self.tokenizer.rows([segments for _, segments in batch])
             for (place, _), row in zip(batch, tokenised, strict=True):
-                for admitted in self.gate.admit(row, place):
-                    if not self.duplicates.has(admitted):
+                for part in row.parts(self.run.config["sequence_len"]):
+                    admitted = self.gate.admit(part, place)
+                    if admitted and not self.duplicates.has(admitted):
                         writers[self.row in held_out].add(self.row + 1, admitted)
                 self.row += 1
 

@@ -3,7 +3,7 @@
 from array import array
 from hashlib import blake2b
 
-from ftk.plugin import TokenisedRow
+from ftk.plugin import AnyRow, TokenisedRow
 
 
 class Duplicates:
@@ -17,12 +17,18 @@ class Duplicates:
         self._wanted = wanted
         self._seen: set[bytes] = set()
 
-    def has(self, row: TokenisedRow) -> bool:
+    def has(self, row: AnyRow) -> bool:
         """Whether the same row was given before."""
         if not self._wanted:
             return False
-        digest = blake2b(array("q", row.input_ids + row.labels).tobytes(), digest_size=16).digest()
+        digest = blake2b(_content(row), digest_size=16).digest()
         known = digest in self._seen
         self._seen.add(digest)
         self.found += known
         return known
+
+
+def _content(row: AnyRow) -> bytes:
+    if isinstance(row, TokenisedRow):
+        return array("q", row.input_ids + row.labels).tobytes()
+    return repr(sorted(row.columns.items())).encode()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ftk.plugin import Config, FtkError, RowTokenizer, Schema, TokenisedRow
+from ftk.plugin import AnyRow, Config, FtkError, RowTokenizer, Schema, TokenisedRow
 
 BLOCK: Schema = {
     "type": "object",
@@ -51,37 +51,42 @@ class MaskGate:
         self._shortest: int = self.config["min_sample_len"]
         self._excess: str = self.config["excess_length_strategy"]
         self._limits: Mapping[str, Any] = self.config.ftk["data"]
+        eot_tokens = self.config.get("eot_tokens") or ()
+        self._ends_known = {self.tokenizer.eos, *(self.tokenizer.id(token) for token in eot_tokens)}
 
-    def admit(self, row: TokenisedRow, place: str) -> TokenisedRow | None:
+    def admit(self, row: AnyRow, place: str) -> AnyRow | None:
         """The row as it is trained; None for one that is left out.
 
         :param place: the row's file and line.
         :raises FtkError: for a row that carries no loss, or whose end carries none, or that is too long.
         """
         self.seen += 1
-        if len(row.input_ids) > self._longest:
+        if len(row) > self._longest:
             return self._cut(row, place)
-        if len(row.input_ids) < self._shortest:
+        if len(row) < self._shortest:
             self.short += 1
             return None
         if not row.trained:
             raise FtkError(f"{place}: no token of this row is trained", "give it an answer, or remove the row")
-        if self.tokenizer.eos not in row.labels and not self._limits["allow_untrained_eos"]:
+        if not self._ends(row) and not self._limits["allow_untrained_eos"]:
             raise FtkError(
                 f"{place}: the end-of-sequence token of this row is not trained, so the model would not learn to stop",
                 "let the format end its last segment, or set ftk.data.allow_untrained_eos: true",
             )
         return row
 
-    def _cut(self, row: TokenisedRow, place: str) -> TokenisedRow | None:
+    def _ends(self, row: AnyRow) -> bool:
+        """Whether the model learns to stop where the row stops; a pair always has its ends."""
+        return not isinstance(row, TokenisedRow) or row.goes_on or not self._ends_known.isdisjoint(row.labels)
+
+    def _cut(self, row: AnyRow, place: str) -> AnyRow | None:
         if self._excess == "raise":
-            message = f"{place}: this row has {len(row.input_ids)} tokens, more than sequence_len {self._longest}"
+            message = f"{place}: this row has {len(row)} tokens, more than sequence_len {self._longest}"
             raise FtkError(message, "shorten it, raise sequence_len, or set excess_length_strategy: drop or truncate")
         self.truncated += 1
         if self._excess == "drop":
             return None
-        kept = slice(self._longest)
-        cut = TokenisedRow(row.input_ids[kept], row.labels[kept], min(row.answer_start, self._longest))
+        cut = row.cut(self._longest, self.tokenizer.text)
         return cut if cut.trained else None
 
     def close(self) -> None:

@@ -4,14 +4,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftk.plugin import USER_DEFINED, RowError, Schema, Segment
+from ftk_formats import fields
 
 TEXT: Schema = {"type": "string"}
 
-TEMPLATE: Schema = {
-    **TEXT,
-    "pattern": r"^([^{}]|\{\{|\}\}|\{(instruction|input)([!:][^{}]*)?\})*$",
-    "description": "text with {instruction} and {input}, in which other braces are written twice",
-}
+
+def template(*names: str) -> Schema:
+    """The schema of a text with these names in braces."""
+    return {
+        **TEXT,
+        "pattern": rf"^([^{{}}]|\{{\{{|\}}\}}|\{{({'|'.join(names)})([!:][^{{}}]*)?\}})*$",
+        "description": f"text with {' and '.join(f'{{{name}}}' for name in names)}, in which other braces are"
+        " written twice",
+    }
 
 
 class UserDefined:
@@ -26,46 +31,52 @@ class UserDefined:
         "type": "object",
         "additionalProperties": False,
         "properties": {
+            "system_prompt": {**TEXT, "default": ""},
+            "system_format": {**template("system"), "default": "{system}"},
+            "field_system": {**TEXT, "default": "system"},
             "field_instruction": {**TEXT, "default": "instruction"},
             "field_input": {**TEXT, "default": "input"},
             "field_output": {**TEXT, "default": "output"},
-            "format": {**TEMPLATE, "default": "{instruction} {input} "},
-            "no_input_format": {**TEMPLATE, "default": "{instruction} "},
+            "format": {**template("instruction", "input"), "default": "{instruction} {input} "},
+            "no_input_format": {**template("instruction", "input"), "default": "{instruction} "},
         },
     }
 
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> Sequence[Segment]:
         """The prompt, which is trained only if asked for, and the answer, which ends the sequence."""
-        instruction = _text(row, options["field_instruction"])
-        answer = _text(row, options["field_output"])
-        given = _text(row, options["field_input"]) if row.get(options["field_input"]) is not None else ""
-        if not answer.strip():
-            raise RowError(f"the field `{options['field_output']}` is empty", "write an answer, or remove the row")
-        template = options["format"] if given else options["no_input_format"]
         return [
-            Segment(_fill(template, instruction, given), trained=train_on_inputs),
-            Segment(answer, trained=True, ends=True),
+            Segment(_prompt(row, options), trained=train_on_inputs),
+            Segment(fields.answer(row, options["field_output"]), trained=True, ends=True),
         ]
 
-
-def _text(row: Mapping[str, Any], field: str) -> str:
-    if field not in row:
-        raise RowError(f"the field `{field}` is missing (it has {_names(row)})", "add it, or name the right field")
-    value = row[field]
-    if not isinstance(value, str):
-        raise RowError(f"the field `{field}` is {value!r}, not text", "put it in quotes")
-    return value
+    def prompt(self, row: Mapping[str, Any], options: Mapping[str, Any]) -> Sequence[Segment]:
+        """The prompt alone."""
+        return [Segment(_prompt(row, options), trained=False)]
 
 
-def _names(row: Mapping[str, Any]) -> str:
-    return ", ".join(f"`{name}`" for name in row) or "no fields"
+def _prompt(row: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    instruction = fields.text(row, options["field_instruction"])
+    given = fields.optional_text(row, options["field_input"])
+    turn = options["format"] if given else options["no_input_format"]
+    return _system(row, options) + fill(turn, instruction=instruction, input=given)
 
 
-def _fill(template: str, instruction: str, given: str) -> str:
+def _system(row: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    field = options["field_system"]
+    system = fields.optional_text(row, field) if field in row else options["system_prompt"]
+    return fill(options["system_format"], system=system) if system else ""
+
+
+def fill(form: str, **values: str) -> str:
+    """A template with its values.
+
+    :raises RowError: when it has others.
+    """
     try:
-        return template.format(instruction=instruction, input=given)
+        return form.format(**values)
     except (KeyError, IndexError, ValueError) as error:
+        names = " and ".join(f"{{{name}}}" for name in values)
         raise RowError(
-            f"the template {template!r} cannot be filled: {error}",
-            "use {instruction} and {input} in it, and write other braces twice",
+            f"the template {form!r} cannot be filled: {error}",
+            f"use {names} in it, and write other braces twice",
         ) from None

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ftk.plugin import RowTokenizer, StagedData, TokenisedRow
+from ftk.plugin import COLUMNS, AnyRow, RowTokenizer, StagedData
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,9 +16,6 @@ SAMPLES = 64
 
 GROUP = 1000
 """Rows written, and held in memory, at a time."""
-
-COLUMNS = {"input_ids": "int32", "attention_mask": "int8", "labels": "int32"}
-"""Of lists, each with the type of its items."""
 
 
 class Split(StrEnum):
@@ -44,7 +41,7 @@ class SplitWriter:
         self.trained_tokens = 0
         self._tokenizer = tokenizer
         self.samples: list[dict[str, Any]] = []
-        self._waiting: list[TokenisedRow] = []
+        self._waiting: list[AnyRow] = []
         self._numbers: list[int] = []
         self._files: dict[str, pq.ParquetWriter] = {}
 
@@ -57,13 +54,13 @@ class SplitWriter:
         for file in self._files.values():
             file.close()
 
-    def add(self, number: int, row: TokenisedRow) -> None:
+    def add(self, number: int, row: AnyRow) -> None:
         """Write one row.
 
         :param number: its number in the data, counted from 1.
         """
         self.rows += 1
-        self.tokens += len(row.input_ids)
+        self.tokens += len(row)
         self.trained_tokens += row.trained
         if len(self.samples) < SAMPLES:
             self.samples.append(self._sample(number, row))
@@ -72,8 +69,8 @@ class SplitWriter:
         if len(self._waiting) == GROUP:
             self._flush()
 
-    def _sample(self, number: int, row: TokenisedRow) -> dict[str, Any]:
-        prompt, answer = row.input_ids[: row.answer_start], row.input_ids[row.answer_start :]
+    def _sample(self, number: int, row: AnyRow) -> dict[str, Any]:
+        prompt, answer = row.sample
         texts = {"prompt": self._tokenizer.text(prompt), "expected": self._tokenizer.text(answer)}
         return {"split": self.split, "row": number, **texts, "input_ids": prompt}
 
@@ -83,12 +80,9 @@ class SplitWriter:
         # Imported here since every command of ftk loads this plugin.
         import pyarrow as pa
 
-        columns = {
-            "input_ids": [row.input_ids for row in self._waiting],
-            "attention_mask": [[1] * len(row.input_ids) for row in self._waiting],
-            "labels": [row.labels for row in self._waiting],
-        }
-        schema = pa.schema([(name, pa.list_(pa.type_for_alias(kind))) for name, kind in COLUMNS.items()])
+        rows = [row.columns for row in self._waiting]
+        schema = pa.schema([(name, _type(kind)) for name, kind in COLUMNS[self._waiting[0].kind].items()])
+        columns = {name: [row[name] for row in rows] for name in schema.names}
         self._write(f"{self.split}.parquet", pa.table(columns, schema=schema))
         self._write(StagedData.NUMBERS.format(self.split), pa.table({"row": pa.array(self._numbers, pa.int64())}))
         self._waiting, self._numbers = [], []
@@ -99,3 +93,10 @@ class SplitWriter:
         if name not in self._files:
             self._files[name] = pq.ParquetWriter(self.folder / name, table.schema, compression="zstd")
         self._files[name].write_table(table)
+
+
+def _type(name: str) -> "pa.DataType":
+    import pyarrow as pa
+
+    item = pa.type_for_alias(name.removesuffix("[]"))
+    return pa.list_(item) if name.endswith("[]") else item

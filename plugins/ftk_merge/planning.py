@@ -1,6 +1,5 @@
 """What the merged model's files will hold: decided before anything is written."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ from ftk_merge.adapter import Change, UnknownAdapter
 from ftk_merge.checkpoint import Checkpoint
 from ftk_merge.command import MergeError
 from ftk_merge.low_rank import Fold
-from ftk_merge.tensors import FLOATS, NAMES, StoredTensor
+from ftk_merge.tensors import FLOATS, StoredTensor
 
 INPUT_EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight")
 OUTPUT_EMBEDDINGS = ("lm_head.weight", "embed_out.weight")
@@ -39,7 +38,7 @@ class MergedTensor:
     @property
     def size(self) -> int:
         """Its bytes."""
-        return math.prod(self.shape) * FLOATS[self.dtype].itemsize if self.dtype in FLOATS else self.source.size
+        return self.source.count * FLOATS[self.dtype].itemsize if self.dtype in FLOATS else self.source.size
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,10 @@ def plan_merge(base: Checkpoint, changes: Mapping[str, Change], dtype: str | Non
     shards = {
         file: {
             name: _merged(name, tensor, found.get(name), dtype)
-            for name, tensor in (*shard.items(), *((name, added[name]) for name in added if _belongs(added, file, base)))
+            for name, tensor in (
+                *shard.items(),
+                *((name, added[name]) for name in added if _belongs(added, file, base)),
+            )
         }
         for file, shard in base.shards.items()
     }
@@ -94,9 +96,7 @@ def _stored_name(name: str, stored: Mapping[str, StoredTensor]) -> str | None:
     return near[0] if len(near) == 1 else None
 
 
-def _untied(
-    base: Checkpoint, found: dict[str, Change], lost: Mapping[str, Change]
-) -> dict[str, StoredTensor]:
+def _untied(base: Checkpoint, found: dict[str, Change], lost: Mapping[str, Change]) -> dict[str, StoredTensor]:
     """The output embedding to add where the adapter parts it from the input embedding; its change goes into `found`.
 
     A layer that is adapted has a weight of its own from then on; only an embedding that was resized, and so saved
@@ -107,7 +107,9 @@ def _untied(
     exits = [name for name in lost if name.endswith(OUTPUT_EMBEDDINGS)]
     if unmatched := sorted(set(lost) - set(exits)):
         if "quantization_config" in base.config:
-            raise MergeError(f"the base model's {unmatched[0]} is stored quantised; name the unquantised model as base_model")
+            raise MergeError(
+                f"the base model's {unmatched[0]} is stored quantised; name the unquantised model as base_model"
+            )
         raise UnknownAdapter(f"the base model's files have no {unmatched[0]}")
     touched = [found.get(entry) if entry else None, *(lost[name] for name in exits)]
     if entry is None or not any(change and change.is_copy for change in touched):
@@ -131,7 +133,9 @@ def _merged(name: str, stored: StoredTensor, change: Change | None, dtype: str |
     if change is None:
         return MergedTensor(stored, wanted)
     if stored.dtype not in FLOATS:
-        raise MergeError(f"the base model's {name} is stored quantised ({stored.dtype}); name the unquantised model as base_model")
+        raise MergeError(
+            f"the base model's {name} is stored quantised ({stored.dtype}); name the unquantised model as base_model"
+        )
     source = change.replacement or stored
     fold = change.fold.fitted(source.shape) if change.fold else None
     if change.fold is not None and fold is None:

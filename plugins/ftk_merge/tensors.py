@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -24,8 +24,6 @@ FLOATS: Mapping[str, torch.dtype] = {
     "BF16": torch.bfloat16,
 }
 """Types with which is computed, by their names in a header; tensors of other types are copied as they are."""
-
-NAMES: Mapping[torch.dtype, str] = {dtype: name for name, dtype in FLOATS.items()}
 
 METADATA = "__metadata__"
 
@@ -45,10 +43,15 @@ class StoredTensor:
     start: int
     size: int
 
+    @property
+    def count(self) -> int:
+        """How many numbers it holds."""
+        return math.prod(self.shape)
+
     def read(self) -> Tensor:
         """All of it, in float32."""
         with self.open() as stream:
-            return read_floats(stream, self.dtype, math.prod(self.shape)).view(self.shape)
+            return read_floats(stream, self.dtype, self.count).view(self.shape)
 
     def open(self) -> BinaryIO:
         """Its file, at its first byte."""
@@ -95,7 +98,7 @@ def read_header(file: Path) -> dict[str, StoredTensor]:
     return dict(_stored(file, 8 + length, header))
 
 
-def _stored(file: Path, data: int, header: Mapping[str, dict[str, list[int] | str]]) -> Iterator[tuple[str, StoredTensor]]:
+def _stored(file: Path, data: int, header: Mapping[str, Any]) -> Iterator[tuple[str, StoredTensor]]:
     """:param data: the first byte after the header."""
     for name, about in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
         start, end = map(int, about["data_offsets"])

@@ -27,7 +27,8 @@ class BestCheckpoints(TrainerCallback, ExportableState):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Go on waiting where the checkpoint left off."""
-        self.waited = state.stateful_callbacks[type(self).__name__]["attributes"]["waited"]
+        kept: Any = state.stateful_callbacks
+        self.waited = kept[type(self).__name__]["attributes"]["waited"]
 
     def on_evaluate(
         self,

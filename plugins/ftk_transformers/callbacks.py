@@ -68,7 +68,7 @@ class Progress(TrainerCallback):
         seconds, tokens = map(sum, zip(*self.recent, strict=True))
         speed = tokens / seconds
         left = (state.max_steps - state.global_step) * seconds / len(self.recent)
-        learning = {name: logs[name] for name in ("loss", "grad_norm", "learning_rate") if name in logs}
+        learning: dict[str, float] = {name: logs[name] for name in ("loss", "grad_norm", "learning_rate") if name in logs}
         self._emit(state, {**learning, **_rewards(logs), "tokens_per_second": speed, "seconds_left": left})
         _print(state, f"loss {logs['loss']:.4f}  lr {logs['learning_rate']:.3g}  {speed:.0f} tokens/s")
         if not math.isfinite(logs["loss"]):

@@ -26,14 +26,14 @@ def rows_with(tokens: int, model: Any, adapter: Path | None) -> int:
     :param model: the base model.
     :param adapter: the adapter's folder.
     """
-    layer: Any = model.get_input_embeddings()
+    layer = model.get_input_embeddings()
     name = next(name for name, module in model.named_modules() if module is layer)
     saved = f"base_model.model.{name}.weight"
     if adapter and (adapter / ADAPTER_WEIGHTS).exists():
         with safe_open(adapter / ADAPTER_WEIGHTS, "pt") as tensors:
             if saved in tensors.keys():  # noqa: SIM118 (it is no mapping)
                 return int(tensors.get_slice(saved).get_shape()[0])
-    return max(tokens, layer.num_embeddings)
+    return max(tokens, int(layer.num_embeddings))
 
 
 def resize(model: Any, rows: int, mean: bool = True) -> None:

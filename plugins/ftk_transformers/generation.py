@@ -1,6 +1,5 @@
 """Complete prompts in batches, with a model and perhaps an adapter."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,8 +10,9 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ftk.files import write_text
+from ftk.files import locked, write_text
 from ftk.reporter import Reporter
+from ftk_transformers.answers import Answers
 from ftk_transformers.embeddings import resize, rows_with
 from ftk_transformers.model_folder import stored_type
 from ftk_transformers.prompts import Options, Prompt, batches, read_prompts
@@ -72,51 +72,66 @@ class Generator:
         padding = [width - len(prompt.input_ids) for prompt in prompts]
         ids = [[0] * pad + prompt.input_ids for pad, prompt in zip(padding, prompts, strict=True)]
         mask = [[0] * pad + [1] * (width - pad) for pad in padding]
+        options = prompts[0].options
+        # By the first prompt too, so that what is left of a file is drawn as it would have been.
+        torch.seed() if options.seed is None else torch.manual_seed(options.seed + prompts[0].number)
         output = self.model.generate(
             torch.tensor(ids, device=self.device),
             attention_mask=torch.tensor(mask, device=self.device),
-            **self._options(prompts[0].options),
+            **self._options(options),
         )
-        return [self._completion(row) for row in output[:, width:].tolist()]
+        return [self._completion(row, options.stop) for row in output[:, width:].tolist()]
 
     def _options(self, options: Options) -> dict[str, Any]:
-        drawn = {"do_sample": True, "temperature": options.temperature, "top_k": 0, "top_p": 1.0}
+        drawn = {
+            "do_sample": True,
+            "temperature": options.temperature,
+            "top_k": options.top_k,
+            "top_p": options.top_p,
+        }
         return {
             **(drawn if options.temperature else {"do_sample": False}),
+            **({"stop_strings": list(options.stop), "tokenizer": self.tokenizer} if options.stop else {}),
             "max_new_tokens": options.max_new_tokens,
             "eos_token_id": sorted(self.ends) or None,
             "pad_token_id": min(self.ends, default=0),
         }
 
-    def _completion(self, row: list[int]) -> Completion:
+    def _completion(self, row: list[int], stop: Sequence[str]) -> Completion:
         """Cut off what follows the first end: it is padding."""
         end = next((place for place, token in enumerate(row) if token in self.ends), None)
         new = row if end is None else row[: end + 1]
         text = self.tokenizer.decode(new, skip_special_tokens=True)
-        return Completion(text, len(new), "length" if end is None else "stop")
+        places = [place for item in stop if (place := text.find(item)) >= 0]
+        finish = "length" if end is None and not places else "stop"
+        return Completion(text[: min(places, default=len(text))], len(new), finish)
 
 
 def generate(base: Path, tokenizer: Path, adapter: Path, source: Path, target: Path) -> None:
     """Complete the prompts in the file `source` and write the file `target`, in the same order.
 
+    What an earlier call for the same files had done before it was killed is kept; one that still works, without
+    whoever called it, is waited for.
+
     :param base: the folder of the model.
     :param tokenizer: the folder of the tokenizer.
     :param adapter: the folder of an adapter to use with it, or `-`.
     """
+    with locked(target.with_suffix(".lock")):
+        answers = Answers(target.with_suffix(".answers"))
+        generator = Generator(base, tokenizer, adapter)
+        prompts = read_prompts(source, generator.tokenizer)
+        _complete(generator, prompts, answers)
+        write_text(target, answers.lines())
+
+
+def _complete(generator: Generator, prompts: Sequence[Prompt], answers: Answers) -> None:
+    """Complete the prompts that have no answer yet."""
     reporter = Reporter.from_environment()
-    generator = Generator(base, tokenizer, adapter)
-    prompts = read_prompts(source, generator.tokenizer)
-    completions: dict[int, Completion] = {}
-    began = time.monotonic()
-    for batch in batches(prompts, BATCH):
-        numbers = [prompt.number for prompt in batch]
-        completions.update(zip(numbers, generator.complete(batch), strict=True))
-        reporter.emit(
-            "generation",
-            done=len(completions),
-            of=len(prompts),
-            tokens=sum(completion.tokens for completion in completions.values()),
-            seconds=time.monotonic() - began,
-        )
-    lines = [json.dumps(asdict(completions[prompt.number]), ensure_ascii=False) for prompt in prompts]
-    write_text(target, "".join(f"{line}\n" for line in lines))
+    tokens, began = 0, time.monotonic()
+    for batch in batches([prompt for prompt in prompts if prompt.number not in answers], BATCH):
+        for prompt, completion in zip(batch, generator.complete(batch), strict=True):
+            answers.add(prompt.number, asdict(completion))
+            tokens += completion.tokens
+        seconds = time.monotonic() - began
+        reporter.emit("generation", done=len(answers), of=len(prompts), tokens=tokens, seconds=seconds)

@@ -27,7 +27,8 @@ def load_model(base: Path, tokenizer: PreTrainedTokenizerBase, settings: Setting
         return model
     adapter = settings.adapter
     if device.name == "cuda" and (adapter.load_in_4bit or adapter.load_in_8bit):
-        model = prepare_model_for_kbit_training(model, settings.weights.gradient_checkpointing)
+        prepare: Any = prepare_model_for_kbit_training
+        model = prepare(model, settings.weights.gradient_checkpointing)
     upcast = adapter.peft_autocast_adapter_dtype
     if adapter.lora_model_dir:
         folder = Path(adapter.lora_model_dir).expanduser()
@@ -49,12 +50,13 @@ def load_base(base: Path, tokenizer: PreTrainedTokenizerBase, settings: Settings
 
 
 def _quantisation(adapter: Adapter, device: Device) -> dict[str, Any]:
+    make: Any = BitsAndBytesConfig
     if adapter.load_in_8bit:
-        config = BitsAndBytesConfig(load_in_8bit=True)
+        config = make(load_in_8bit=True)
     elif adapter.load_in_4bit:
         usual = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
         options = {**usual, "bnb_4bit_compute_dtype": device.dtype, **(adapter.bnb_config_kwargs or {})}
-        config = BitsAndBytesConfig(load_in_4bit=True, **options)
+        config = make(load_in_4bit=True, **options)
     else:
         return {}
     return {"quantization_config": config, "device_map": {"": 0}}

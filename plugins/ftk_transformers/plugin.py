@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from ftk.plugin import (
-    OUTPUT_DIR,
     PYTHON,
     Advice,
     Artifact,
@@ -14,7 +13,6 @@ from ftk.plugin import (
     Endpoint,
     Environment,
     FtkError,
-    MergedModel,
     Model,
     PreparedModel,
     Problem,
@@ -56,15 +54,6 @@ def train(run: Run, data: StagedData, model: PreparedModel) -> TrainedModel:
         train_loss=result["train_loss"],
         eval_loss=result["eval_loss"],
     )
-
-
-@stage(revision=1, keys={"output_dir": OUTPUT_DIR}, environment=ENVIRONMENT.name, default=True)
-def merge(run: Run, model: PreparedModel, trained: TrainedModel) -> MergedModel:
-    """Fold the adapter into the base model with peft."""
-    if not trained.is_adapter:
-        return MergedModel(trained.folder)
-    _execute(run, "merge", model.folder, trained.folder, run.merged_folder)
-    return MergedModel(run.merged_folder)
 
 
 @stage(revision=1, environment=ENVIRONMENT.name, default=True)

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +19,24 @@ class Options:
 
     :param max_new_tokens: where a completion is cut off.
     :param temperature: 0 for the most probable completion, more for a drawn one.
+    :param top_p: draw from the most probable tokens that have this share together.
+    :param top_k: draw from so many of the most probable tokens; 0 for all.
+    :param seed: makes what is drawn repeatable; None for another draw each time.
+    :param stop: texts at the first of which a completion ends, without it.
     """
 
-    max_new_tokens: int
-    temperature: float
+    max_new_tokens: int = MAX_NEW_TOKENS
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, line: dict[str, Any]) -> "Options":
+        """The options in a line of the file of prompts."""
+        given = {item.name: line[item.name] for item in fields(cls) if item.name in line}
+        return cls(**{**given, "stop": tuple(given.get("stop") or ())})
 
 
 @dataclass(frozen=True)
@@ -46,17 +59,14 @@ def read_prompts(path: Path, tokenizer: "PreTrainedTokenizerBase") -> list[Promp
 
 def _prompt(number: int, line: dict[str, Any], tokenizer: "PreTrainedTokenizerBase") -> Prompt:
     ids = line["input_ids"] if "input_ids" in line else tokenizer(line["prompt"])["input_ids"]
-    options = Options(line.get("max_new_tokens", MAX_NEW_TOKENS), line.get("temperature", 0.0))
-    return Prompt(number, ids, options)
+    return Prompt(number, ids, Options.of(line))
 
 
 def batches(prompts: Sequence[Prompt], size: int) -> Iterator[list[Prompt]]:
     """Batches of at most `size` prompts that share their options and are about equally long."""
-
-    def order(prompt: Prompt) -> tuple[int, float, int]:
-        return prompt.options.max_new_tokens, prompt.options.temperature, len(prompt.input_ids)
-
-    for _, group in groupby(sorted(prompts, key=order), key=lambda prompt: prompt.options):
-        alike = list(group)
+    groups: dict[Options, list[Prompt]] = {}
+    for prompt in sorted(prompts, key=lambda prompt: len(prompt.input_ids)):
+        groups.setdefault(prompt.options, []).append(prompt)
+    for alike in groups.values():
         for start in range(0, len(alike), size):
             yield alike[start : start + size]

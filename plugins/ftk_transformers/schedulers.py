@@ -32,7 +32,8 @@ def _create(optimizer: Optimizer, settings: Optimization, steps: int, options: d
         return OneCycleLR(optimizer, rates, steps, **{"pct_start": warmup / steps, **options})
     if name == "cosine" and floor is not None:
         name, options = "cosine_with_min_lr", {"min_lr_rate": floor, **options}
-    return get_scheduler(name, optimizer, warmup, steps, scheduler_specific_kwargs=options)
+    scheduler: LRScheduler = get_scheduler(name, optimizer, warmup, steps, scheduler_specific_kwargs=options)
+    return scheduler
 
 
 def _rex(steps: int, warmup: int, floor: float) -> Callable[[int], float]:

@@ -59,8 +59,8 @@ class ReproducibleTrainer(Trainer):
     def create_scheduler(self, num_training_steps: int, optimizer: Optimizer | None = None) -> LRScheduler:
         """Make the scheduler; the trainer calls this."""
         stepped: Any = optimizer or self.optimizer
-        scheduler: Any = create_scheduler(stepped, self.settings.optimization, num_training_steps)
-        self.lr_scheduler = scheduler
+        scheduler = create_scheduler(stepped, self.settings.optimization, num_training_steps)
+        self.lr_scheduler = scheduler  # type: ignore[assignment]
         return scheduler
 
     def training_step(self, model: nn.Module, inputs: dict[str, Tensor | Any], *rest: Any, **more: Any) -> Tensor:

@@ -42,7 +42,7 @@ class Wandb(Logger):
             settings=wandb.Settings(console="off", silent=True, x_disable_stats=True, disable_code=True),
         )
         self._run.define_metric("*", step_metric=STEP, step_sync=True)
-        return str(self._run.url or self._run.settings.sync_dir)
+        return str(self._run.url or run.folder / "wandb")
 
     def log_metrics(self, values: Mapping[str, float], step: int, time: float) -> None:
         """Log numbers."""

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from ftk.data import UNTRAINED, RowTokenizer, Segment, TokenisedRow, format_of
+from ftk.data import Segment, name_of_format
+from ftk.tokenised import UNTRAINED, TokenisedRow
+from ftk.tokenising import RowTokenizer
 from ftk.errors import FtkError
 
 WORDS = {word: number for number, word in enumerate(["<s>", "</s>", "ask", "say", "yes", "no", "?"])}
@@ -64,9 +66,9 @@ def test_the_beginning_of_sequence_stands_once(build: Build) -> None:
     assert row.answer_start == 4
 
 
-def test_it_stands_before_the_first_segment_that_has_text(build: Build) -> None:
+def test_it_stands_before_a_prompt_only(build: Build) -> None:
     row = one(build(bos=True), Segment("", trained=False), ANSWER)
-    assert row.input_ids == ids("<s> say yes </s>")
+    assert row.input_ids == ids("say yes </s>")
     assert row.answer_start == 0
 
 
@@ -117,5 +119,5 @@ def test_ids_are_text_again(build: Build) -> None:
 
 
 def test_the_format_is_named_or_spelt_out_in_the_config() -> None:
-    assert format_of("alpaca") == ("alpaca", {})
-    assert format_of({"field_output": "a"}) == ("user_defined", {"field_output": "a"})
+    assert name_of_format({"type": "alpaca"}, None) == "alpaca"
+    assert name_of_format({"type": {"field_output": "a"}}, None) == "user_defined"

@@ -33,7 +33,7 @@ ALLOWED = {
     "plugins/ftk_models/gguf.py": {
         "save_pretrained": "inside a folder of the cache that appears as a whole",
     },
-    "plugins/ftk_transformers/merge.py": {
+    "plugins/ftk_merge/by_peft.py": {
         "save_pretrained": "inside a folder that appears as a whole",
     },
     "plugins/ftk_transformers/export.py": {

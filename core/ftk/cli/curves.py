@@ -79,7 +79,8 @@ def draw(curves: Mapping[str, Points], width: int, height: int) -> Iterator[str]
     rows = [row.replace(chr(BLANK), " ").rstrip() for row in canvas.rows()]
     scale = {0: max(values), height - 1: min(values)}
     for number, row in enumerate(rows):
-        yield f"{_number(scale[number]) if number in scale else '':>{MARGIN - 2}} ┤{row}"
+        label, edge = (f"{scale[number]:.4g}", "┤") if number in scale else ("", "│")
+        yield f"{label:>{MARGIN - 2}} {edge}{row}"
     yield from _footer(list(curves), canvas.width, min(steps), max(steps))
 
 
@@ -88,7 +89,3 @@ def _footer(names: Sequence[str], width: int, first: int, last: int) -> Iterator
     yield f"{'':>{MARGIN}}{first}{last:>{width - len(str(first))}}"
     legend = [f"⠤ {names[0]}", *(f"{MARK} {name}" for name in names[1:])]
     yield f"{'':>{MARGIN}}{'   '.join(legend)}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"

@@ -1,41 +1,115 @@
 """`ftk infer`: ask a tuned model."""
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.options import json_option, place_options
+from ftk.cli.options import complete_run, json_option, place_options
+
+if TYPE_CHECKING:
+    from ftk.inference import Answers
+    from ftk.questions import Question
 
 
-@click.command("infer", epilog='Example: ftk infer "[INST] say hello in SQL [/INST]"')
-@click.argument("prompt")
-@click.option("--run", "run_name", metavar="RUN", help="The run whose model to ask; else the newest one with a model.")
+@click.command("infer", epilog='Example: ftk infer --field question="how many farms?" --run my-sql')
+@click.argument("prompt", required=False)
+@click.option(
+    "--field", "fields", multiple=True, metavar="NAME=TEXT", help="Fill the run's own template; may be repeated."
+)
+@click.option("--input", "source", type=click.Path(path_type=Path), help="Ask every line of a file of JSON lines.")
+@click.option("--output", "target", type=click.Path(path_type=Path), help="Write the answers there, as JSON lines.")
+@click.option(
+    "--run",
+    "run_name",
+    metavar="RUN",
+    shell_complete=complete_run,
+    help="The run whose model to ask; else the newest one with a model.",
+)
 @click.option("--base", is_flag=True, help="Ask the base model, untuned.")
 @click.option("--max-new-tokens", type=click.IntRange(1), default=256, show_default=True, help="Length of the answer.")
 @click.option("--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="0 is greedy.")
+@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="Draw from the tokens with this share.")
+@click.option("--top-k", type=click.IntRange(1), help="Draw from so many tokens.")
+@click.option("--seed", type=click.IntRange(0), help="Draw the same answers each time.")
+@click.option("--stop", multiple=True, metavar="TEXT", help="End an answer before this text; may be repeated.")
 @place_options
 @json_option
 def command(
-    prompt: str,
+    prompt: str | None,
+    fields: tuple[str, ...],
+    source: Path | None,
+    target: Path | None,
     run_name: str | None,
     base: bool,
-    max_new_tokens: int,
-    temperature: float,
     runs_dir: Path | None,
     backend: str | None,
     as_json: bool,
+    **sampling: Any,
 ) -> None:
     """Ask a tuned model.
 
-    PROMPT is given to it as it stands; write it in the form that it was trained on.
+    PROMPT is given to it as it stands, `-` is read from standard input; --field fills the template that the run was
+    trained with. A line of --input is a text, an object with `prompt`, or an object with fields; a call with --input
+    that was stopped goes on where it stopped.
     """
+    if sum([prompt is not None, bool(fields), source is not None]) != 1:
+        raise click.UsageError("name a PROMPT (or - for standard input), --field, or --input")
+    if target and not source:
+        raise click.UsageError("--output goes with --input")
+    if not sampling["temperature"] and any(sampling[name] is not None for name in ("top_p", "top_k", "seed")):
+        raise click.UsageError("--top-p, --top-k and --seed draw answers, so they need a --temperature above 0")
     from ftk.cli.options import open_backend
     from ftk.home import Home
     from ftk.inference import ask, find_tuned
 
+    questions = _questions(prompt, fields, source)
+    options = {name: value for name, value in sampling.items() if value not in (None, ())}
     place, manager = open_backend(runs_dir, backend)
     record = find_tuned(place, run_name)
-    request = {"prompt": prompt, "max_new_tokens": max_new_tokens, "temperature": temperature}
-    answer = ask(Home.find(runs_dir), manager, record, base, request)
-    click.echo(json.dumps({"run": record.id, **answer}) if as_json else answer["text"])
+    answers = ask(Home.find(runs_dir), manager, record, questions, options, base, resumable=source is not None)
+    if source:
+        _write(questions, answers, target)
+    elif as_json:
+        click.echo(json.dumps({"run": record.id, **answers.answers[0]}))
+    else:
+        click.echo(answers.answers[0]["text"])
+    if answers.tokens and answers.seconds:
+        click.echo(f"{answers.tokens} tokens, {answers.tokens / answers.seconds:.1f} tokens/s", err=True)
+
+
+def _questions(prompt: str | None, fields: Sequence[str], source: Path | None) -> "list[Question]":
+    from ftk.errors import ProblemsFound
+    from ftk.questions import PROMPT, Question, read_questions
+
+    if source:
+        return read_questions(source)
+    if prompt is not None:
+        question = Question("PROMPT", {PROMPT: sys.stdin.read().rstrip("\n") if prompt == "-" else prompt})
+    else:
+        question = Question("--field", dict(map(_field, fields)))
+    if problem := question.problem():
+        raise ProblemsFound([problem])
+    return [question]
+
+
+def _field(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.UsageError(f"--field {text}: write --field NAME=TEXT, such as --field question=why")
+    return name, value
+
+
+def _write(questions: "Sequence[Question]", answers: "Answers", target: Path | None) -> None:
+    from ftk import files
+
+    pairs = zip(questions, answers.answers, strict=True)
+    lines = [json.dumps({**question.fields, **answer}, ensure_ascii=False) for question, answer in pairs]
+    text = "".join(f"{line}\n" for line in lines)
+    if target:
+        files.write_text(target, text)
+    else:
+        click.echo(text, nl=False)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.options import json_option, load_plugins_for, open_backend, place_options, plugin_options
+from ftk.cli.options import json_option, load_plugins_for, open_backend, place_options
+from ftk.cli.preparing import Changes, config_options
 
 if TYPE_CHECKING:
     from ftk.inspection import Staged
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
 @click.option("--grep", metavar="TEXT", help="Show rows that contain this text.")
 @click.option("--limit", type=click.IntRange(0), default=3, show_default=True, help="The most rows to show.")
 @click.option("--ids", is_flag=True, help="Show the id of each token too.")
-@click.option("--data", type=click.Path(path_type=Path), help="Data file to use in place of the config's.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key of the config; may be repeated.")
-@plugin_options
+@config_options
 @place_options
 @json_option
 def command(
@@ -35,13 +34,10 @@ def command(
     grep: str | None,
     limit: int,
     ids: bool,
-    data: Path | None,
-    sets: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    trust: bool,
     runs_dir: Path | None,
     backend: str | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Show the rows as they are trained, token by token.
 
@@ -50,10 +46,10 @@ def command(
     """
     from ftk.token_texts import TokenTexts
 
-    if target and Path(target).is_file():
-        opened = _of_config(Path(target), data, sets, plugins, trust, runs_dir, backend)
-    elif data or sets or plugins:
-        raise click.UsageError("--data, --set and --plugin go with a config; a run keeps what it was made with")
+    if target and (Path(target).is_file() or Path(target).suffix in (".yml", ".yaml")):
+        opened = _of_config(Path(target), Changes(**options), runs_dir, backend)
+    elif any(options.values()):
+        raise click.UsageError("options that change a config go with a config; a run keeps what it was made with")
     else:
         opened = _of_run(target, runs_dir, backend)
     with opened as staged:
@@ -67,24 +63,15 @@ def command(
 
 
 def _of_config(
-    path: Path,
-    data: Path | None,
-    sets: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    trust: bool,
-    runs_dir: Path | None,
-    backend: str | None,
+    path: Path, changes: Changes, runs_dir: Path | None, backend: str | None
 ) -> "AbstractContextManager[Staged]":
-    from ftk.config import environment_overrides, parse_set
     from ftk.create import prepare_config
     from ftk.home import Home
     from ftk.inspection import staged_by_config
 
     home = Home.find(runs_dir)
-    flags = [f"ftk.backend={backend}"] if backend else []
-    given = [*environment_overrides(), *(parse_set(item) for item in (*sets, *flags))]
-    manager, overrides = load_plugins_for(path, given, plugins, trust, home)
-    return staged_by_config(home, manager, prepare_config(path, data, overrides, manager))
+    manager, overrides = load_plugins_for(path, changes.overrides(backend), changes.plugins, changes.trust, home)
+    return staged_by_config(home, manager, prepare_config(path, changes.data, overrides, manager))
 
 
 def _of_run(name: str | None, runs_dir: Path | None, backend: str | None) -> "AbstractContextManager[Staged]":

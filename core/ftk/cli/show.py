@@ -1,6 +1,7 @@
 """`ftk show`: what a run did and what came out."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,27 +11,44 @@ import click
 from ftk.cli.options import json_option, named_run, place_options, run_argument
 
 if TYPE_CHECKING:
+    from ftk.course import Course
     from ftk.record import RunRecord
 
+WIDEST = 100
+"""Characters that a diagram takes at most."""
 
-@click.command("show", epilog="Example: ftk show ftk-2026-11-24")
+HEIGHT = 10
+"""Lines of the curves in a diagram."""
+
+
+@click.command("show", epilog="Example: ftk show my-sql --report > report.md")
 @run_argument()
+@click.option("--learning-rate", is_flag=True, help="Draw the learning rate too.")
+@click.option("--report", is_flag=True, help="Print a report in Markdown.")
 @place_options
 @json_option
-def command(run: str | None, runs_dir: Path | None, backend: str | None, as_json: bool) -> None:
+def command(
+    run: str | None, learning_rate: bool, report: bool, runs_dir: Path | None, backend: str | None, as_json: bool
+) -> None:
     """Show what a run did and what came out.
 
-    RUN is its name or the beginning of it; the newest run, if none is named.
+    RUN is its name or the beginning of its id; the newest run, if none is named.
     """
-    record = named_run(run, runs_dir, backend)
-    if as_json:
-        click.echo(json.dumps(_as_json(record)))
-        return
+    from ftk.cli.report import report_lines
     from ftk.cli.summary import print_summary
+    from ftk.course import Course
 
-    for line in _lines(record):
-        click.echo(line)
-    print_summary(record)
+    record = named_run(run, runs_dir, backend)
+    events = record.events()
+    course = Course.of(events)
+    if as_json:
+        click.echo(json.dumps({**_as_json(record), "metrics": course.series}))
+    elif report:
+        click.echo("\n".join(report_lines(record, events)))
+    else:
+        for line in (*_lines(record), *_course_lines(course, learning_rate)):
+            click.echo(line)
+        print_summary(record)
 
 
 def _as_json(record: "RunRecord") -> dict[str, Any]:
@@ -61,3 +79,29 @@ def _lines(record: "RunRecord") -> Iterator[str]:
             yield f"  note: {event['message']}"
     for line in unsent_lines(record):
         yield f"  {line}"
+
+
+def _course_lines(course: "Course", learning_rate: bool) -> Iterator[str]:
+    """What the losses were, and their curves."""
+    from ftk.cli.curves import draw
+
+    losses = dict(course.losses())
+    width = min(shutil.get_terminal_size().columns, WIDEST)
+    if losses:
+        yield ""
+        yield from (f"{name}: {loss_text(points)}" for name, points in losses.items())
+        if course.tokens_per_second:
+            yield f"speed: {course.tokens_per_second:.0f} tokens/s"
+        yield ""
+        yield from draw(losses, width, HEIGHT)
+    rates = course.series.get("learning_rate")
+    if learning_rate and rates:
+        yield ""
+        yield from draw({"learning rate": rates}, width, HEIGHT // 2)
+
+
+def loss_text(points: list[tuple[int, float]]) -> str:
+    """A loss at its beginning, its best and its end."""
+    best = min(points, key=lambda point: point[1])
+    parts = (("first", points[0]), ("best", best), ("last", points[-1]))
+    return ", ".join(f"{name} {value:.4f} at step {step}" for name, (step, value) in parts)

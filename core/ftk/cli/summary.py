@@ -30,12 +30,13 @@ def summary_lines(record: RunRecord) -> Iterator[str]:
 def _samples(samples: list[Mapping[str, Any]]) -> Iterator[str]:
     for sample in samples:
         yield ""
-        yield f"row {sample['row']}, {SPLITS[sample['split']].replace('rows', 'row')}: {_one_line(sample['prompt'])}"
+        yield f"row {sample['row']}, {SPLITS[sample['split']].replace('rows', 'row')}: {one_line(sample['prompt'])}"
         for name in ("base", "tuned", "expected"):
-            yield f"  {name:<9} {_one_line(sample[name]) or '(nothing)'}"
+            yield f"  {name:<9} {one_line(sample[name]) or '(nothing)'}"
 
 
-def _one_line(text: str, most: int = 160) -> str:
+def one_line(text: str, most: int = 160) -> str:
+    """A text without its line breaks, and not too long."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
@@ -57,6 +58,8 @@ def _places(record: RunRecord) -> Iterator[str]:
         yield f"{kind:<9}{_place(record, results['train']['folder'])}"
     if "merge" in results:
         yield f"merged   {_place(record, results['merge']['folder'])}"
+        if parity := results["merge"].get("parity"):
+            yield f"parity   {parity['text']}"
     for name, progress in logger_progress(record).items():
         if progress.link:
             yield f"{name:<8} {progress.link}"

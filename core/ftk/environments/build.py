@@ -103,7 +103,7 @@ class Builder:
     def _run(self, number: int, argv: list[str], descriptor: int) -> None:
         try:
             pip.run(argv, self.python, self.log, descriptor, lambda line: self._tell_step(number, line))
-        except FtkError as error:
+        except pip.InstallerFailed as error:
             what = f"step {number} of {len(self.lock.steps)}, {self.lock.steps[number - 1]}" if number else "the venv"
             raise FtkError(f"the environment {self.name} failed ({what}): {error.message}", error.remedy) from None
         except FileNotFoundError:

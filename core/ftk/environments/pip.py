@@ -53,6 +53,10 @@ TOLD = re.compile(r"^(Collecting|Downloading|Processing|Building|Installing|Unin
 """Beginnings of the lines of output that tell a person what goes on."""
 
 
+class InstallerFailed(FtkError):
+    """A call of the installer ended with an error."""
+
+
 def uses_uv() -> bool:
     """Whether the person chose uv.
 
@@ -71,7 +75,7 @@ def run(argv: Sequence[str], python: Path, log: Path, lock: int, tell: Callable[
     :param log: its output is added there.
     :param lock: the environment's open lock, which it holds too.
     :param tell: given the lines that tell what goes on.
-    :raises FtkError: when it fails.
+    :raises InstallerFailed: when it fails.
     """
     with log.open("ab") as output:
         start = output.tell()
@@ -116,16 +120,16 @@ def _lines(process: "subprocess.Popen[bytes]", log: Path, start: int) -> Iterato
                 time.sleep(POLL)
 
 
-def _failure(code: int, log: Path, start: int) -> FtkError:
+def _failure(code: int, log: Path, start: int) -> InstallerFailed:
     with log.open("rb") as stream:
         stream.seek(max(start, log.stat().st_size - TAIL))
         output = stream.read().decode(errors="replace")
     more = f"all of its output: {log}"
     if code < 0:
-        return FtkError(f"it was ended by signal {-code}", f"where memory ran out, free some; {more}")
+        return InstallerFailed(f"it was ended by signal {-code}", f"where memory ran out, free some; {more}")
     advice = next((item for item in ADVICE if re.search(item.pattern, output)), None)
     errors = re.findall(r"(?i)^error: (.*)", output, re.MULTILINE)
     last = errors[-1] if errors else next(iter(output.strip().splitlines()[::-1]), "it printed nothing")
     if advice is None:
-        return FtkError(last, more)
-    return FtkError(f"{advice.meaning}: {last}", f"{advice.remedy}; {more}")
+        return InstallerFailed(last, more)
+    return InstallerFailed(f"{advice.meaning}: {last}", f"{advice.remedy}; {more}")

@@ -9,9 +9,9 @@ from typing import Any
 from ftk.data import DatasetFormat, Flat, RowError
 from ftk.schema import complete
 from ftk.testing.checks import Check
+from ftk.testing.tiny_model import write_tiny_model
 from ftk.tokenised import UNTRAINED
 from ftk.tokenising import RowTokenizer
-from ftk.testing.tiny_model import write_tiny_model
 
 
 def it_has_a_name_and_a_revision(form: DatasetFormat) -> str | None:

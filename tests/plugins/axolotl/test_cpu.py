@@ -17,6 +17,7 @@ def test_what_needs_a_gpu_is_replaced() -> None:
         "flash_attention": True,
         "gradient_checkpointing": "offload",
         "load_in_8bit": True,
+        "tf32": True,
         "plugins": ["axolotl.integrations.liger.LigerPlugin", "mine.Plugin"],
         "deepspeed": {"bf16": {"enabled": True}},
     }
@@ -27,6 +28,7 @@ def test_what_needs_a_gpu_is_replaced() -> None:
         "attn_implementation": "sdpa",
         "gradient_checkpointing": True,
         "load_in_8bit": False,
+        "tf32": False,
         "plugins": ["mine.Plugin"],
         "deepspeed": {"bf16": {"enabled": False}, "fp16": {"enabled": False}},
     }

@@ -120,7 +120,7 @@ def test_text_is_a_row_a_line_or_one_in_all(tmp_path: Path) -> None:
     path = tmp_path / "book.txt"
     path.write_text("\ufeffone\n\n  two \r\n")
     assert read(path, "text") == [("book.txt:1", {"text": "one"}), ("book.txt:3", {"text": "  two "})]
-    assert read(path, "document") == [("book.txt:1", {"text": "one\n\n  two \n"})]
+    assert read(path, "document") == [("book.txt:1", {"text": "one\n\n  two \r\n"})]
 
 
 def test_a_list_may_be_larger_than_what_is_read_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,9 @@ def test_the_loss_of_packs_is_that_of_single_rows(tiny_model: Path, attention: s
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-6)
 
     blind = {**together, "position_ids": torch.arange(together["input_ids"].shape[1]).expand(len(packs), -1)}
-    assert abs(model(**blind, use_cache=False).loss.item() - losses[1]) > 1e-3  # the test would see rows that see each other
+    assert (
+        abs(model(**blind, use_cache=False).loss.item() - losses[1]) > 1e-3
+    )  # the test would see rows that see each other
 
 
 def test_a_packed_training_counts_what_it_trains(make_job: Callable[..., Any]) -> None:

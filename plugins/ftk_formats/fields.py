@@ -1,0 +1,59 @@
+"""Read the fields of a row, with what is wrong told by name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ftk.plugin import RowError
+
+
+def text(row: Mapping[str, Any], field: str) -> str:
+    """The text of a field.
+
+    :raises RowError: when it is missing or no text.
+    """
+    if field not in row:
+        raise RowError(f"the field `{field}` is missing (it has {names(row)})", "add it, or name the right field")
+    value = row[field]
+    if not isinstance(value, str):
+        raise RowError(f"the field `{field}` is {value!r}, not text", "put it in quotes")
+    return value
+
+
+def optional_text(row: Mapping[str, Any], field: str) -> str:
+    """The text of a field that may be missing or null; such a one is empty."""
+    return "" if row.get(field) is None else text(row, field)
+
+
+def answer(row: Mapping[str, Any], field: str) -> str:
+    """The text of a field that is learned.
+
+    :raises RowError: when it is blank too.
+    """
+    value = text(row, field)
+    if not value.strip():
+        raise RowError(f"the field `{field}` is empty", "write an answer, or remove the row")
+    return value
+
+
+def items(row: Mapping[str, Any], field: str) -> list[Any]:
+    """The items of a field that is a list.
+
+    :raises RowError: when it is none, or has none.
+    """
+    if field not in row:
+        raise RowError(f"the field `{field}` is missing (it has {names(row)})", "add it, or name the right field")
+    value = row[field]
+    if not isinstance(value, list) or not value:
+        raise RowError(f"the field `{field}` is {shown(value)}, not a list with items", "write it as a JSON list")
+    return value
+
+
+def names(row: Mapping[str, Any]) -> str:
+    """The names of a row's fields, for a person."""
+    return ", ".join(f"`{name}`" for name in row) or "no fields"
+
+
+def shown(value: Any) -> str:
+    """A value, for a person."""
+    whole = repr(value)
+    return whole if len(whole) <= 60 else f"{whole[:57]}..."

@@ -1,0 +1,1 @@
+"""A plugin of ftk whose merge is done by packages that live in an environment of their own."""

@@ -1,0 +1,163 @@
+"""Locks are read with their line, interpreters are chosen and judged, and failures of pip get their advice."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ftk.command import INHERIT, Environment
+from ftk.environments import pip
+from ftk.environments.build import Builder
+from ftk.environments.interpreter import find_python, foreign_variables, missing_modules
+from ftk.environments.lock import Step, read_lock
+from ftk.environments.place import Environments
+from ftk.errors import FtkError, PluginError
+
+LOCK = """\
+# A comment.
+python: 3.11
+size: 20   # MB
+
+[pip install --no-deps --no-build-isolation]
+tiny-box==1.0  # why
+--extra-index-url https://example.org/wheels#egg
+# another comment
+
+[pip uninstall]
+tiny-lid
+"""
+
+
+def _lock(folder: Path, text: str) -> Path:
+    (folder / "cpu.txt").write_text(text)
+    return folder / "cpu.txt"
+
+
+def test_a_lock_has_steps_in_their_order(tmp_path: Path) -> None:
+    lock = read_lock(_lock(tmp_path, LOCK))
+    assert (lock.python, lock.size) == ("3.11", 20)
+    first = ("tiny-box==1.0", "--extra-index-url https://example.org/wheels#egg")
+    assert lock.steps == (
+        Step("install", ("--no-deps", "--no-build-isolation"), first),
+        Step("uninstall", (), ("tiny-lid",)),
+    )
+    assert [str(step) for step in lock.steps] == ["install tiny-box==1.0", "uninstall tiny-lid"]
+
+
+def test_the_digest_is_of_what_is_installed(tmp_path: Path) -> None:
+    digest = read_lock(_lock(tmp_path, LOCK)).digest
+    same = LOCK.replace("# A comment.", "# Another one.").replace("size: 20", "size: 21")
+    assert read_lock(_lock(tmp_path, same)).digest == digest
+    for old, new in {
+        "box==1.0": "box==1.1",
+        "3.11": "3.12",
+        " --no-deps": "",
+        "[pip uninstall]": "[pip install]",
+    }.items():
+        assert read_lock(_lock(tmp_path, LOCK.replace(old, new))).digest != digest
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("python: 3.11\nsize: 20\n", "a lock begins with `python:` and `size:` (in MB), and has a step at least"),
+        ("size: 20\n[pip install]\nx\n", "a lock begins with"),
+        ("python: 3.11\nsize: much\n[pip install]\nx\n", "a lock begins with"),
+        ("python: 3.11\nsize: 1\n[pip download]\nx\n", "cpu.txt:3: a step is `[pip install ...]` or `[pip uninstall]`"),
+        ("python: 3.11\nsize: 1\n[rm -rf]\nx\n", "cpu.txt:3: a step is"),
+    ],
+)
+def test_what_is_no_lock_is_told(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match=message.replace("(", r"\(").replace("[", r"\[")):
+        read_lock(_lock(tmp_path, text))
+
+
+def test_the_config_chooses_the_interpreter(tmp_path: Path) -> None:
+    environments = Environments(tmp_path / "environments")
+    locks = {"cpu": _lock(tmp_path, LOCK)}
+    by_lock = environments.interpreter(Environment("boxed", locks=locks))
+    assert by_lock.is_relative_to(tmp_path / "environments") and by_lock.parts[-2:] == ("bin", "python")
+    assert environments.interpreter(Environment("own")) == Path(sys.executable)
+    assert environments.interpreter(Environment("boxed", locks=locks, python=INHERIT)) == Path(sys.executable)
+    assert environments.interpreter(Environment("boxed", locks=locks, python="/opt/bin/python")) == Path(
+        "/opt/bin/python"
+    )
+
+
+def test_what_an_environment_lacks_is_told(tmp_path: Path) -> None:
+    problem = Environments(tmp_path).find_problem
+    locks = {"cpu": _lock(tmp_path, LOCK)}
+    assert problem(Environment("boxed", ("tiny_box",), locks=locks)) is None
+    assert (
+        problem(Environment("boxed", locks=locks, accelerator="cuda")) == "the environment boxed has no lock for cuda"
+    )
+    inherited = problem(Environment("boxed", ("json", "tiny_box"), locks=locks, python=INHERIT))
+    assert inherited == f"tiny_box cannot be imported by {sys.executable}"
+    absent = problem(Environment("boxed", python="/nowhere/python"))
+    assert absent and absent.startswith("the interpreter of the environment boxed does not work: ")
+    no_python = problem(Environment("boxed", python="/bin/false"))
+    assert no_python and "/bin/false is no Python interpreter" in no_python
+
+
+def test_another_interpreter_is_asked_without_importing(tmp_path: Path) -> None:
+    python = Path(sys._base_executable)
+    assert missing_modules(python, ("json", "ftk")) == ["ftk"]
+    assert find_python(f"{sys.version_info.major}.{sys.version_info.minor}") == Path(sys.executable)
+    assert find_python("2.9") is None
+
+
+def test_nothing_of_ours_gets_into_another_interpreter() -> None:
+    own = str(Path(sys.executable).parent)
+    given = {"PATH": f"{own}:/usr/bin", "PYTHONPATH": "x", "VIRTUAL_ENV": own, "HOME": "/root"}
+    kept = foreign_variables(Path("/opt/bin/python"), given)
+    assert kept == {"PATH": "/opt/bin:/usr/bin", "HOME": "/root", "PYTHONNOUSERSITE": "1"}
+
+
+FAILURES = {
+    "NewConnectionError: Failed to establish a new connection\nERROR: No matching distribution found for x": "the package"
+    " index cannot be reached: No matching distribution found for x",
+    "ERROR: No matching distribution found for x==1": "the package index does not have what the lock names",
+    "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device": "the disk is full",
+    "error: subprocess-exited-with-error": "a package has no wheel for this machine and could not be compiled",
+    "ERROR: Could not install: [Errno 13] Permission denied: '/x'": "a folder may not be written",
+    "ERROR: something new": "something new",
+    "": "it printed nothing",
+}
+
+
+@pytest.mark.parametrize("output", FAILURES)
+def test_a_failure_is_told_with_its_remedy(output: str, tmp_path: Path) -> None:
+    log = tmp_path / "build.log"
+    with log.open("w") as stream, pytest.raises(pip.InstallerFailed) as caught:
+        program = f"print({output!r}); exit(1)"
+        pip.run([sys.executable, "-c", program], Path(sys.executable), log, stream.fileno(), lambda line: None)
+    assert caught.value.message.startswith(FAILURES[output])
+    assert caught.value.remedy and caught.value.remedy.endswith(f"all of its output: {log}")
+
+
+def test_an_installer_that_is_killed_is_told(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as stream, pytest.raises(pip.InstallerFailed, match="was ended by signal 9"):
+        argv = ["bash", "-c", "kill -9 $$"]
+        pip.run(argv, Path(sys.executable), tmp_path / "log", stream.fileno(), lambda line: None)
+
+
+def test_only_pip_and_uv_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, uses in {"": False, "pip": False, "uv": True}.items():
+        monkeypatch.setenv(pip.INSTALLER_VARIABLE, name)
+        assert pip.uses_uv() is uses
+    monkeypatch.setenv(pip.INSTALLER_VARIABLE, "conda")
+    with pytest.raises(FtkError, match="FTK_INSTALLER is 'conda'"):
+        pip.uses_uv()
+
+
+def test_a_disk_that_is_too_small_is_told_before(tmp_path: Path) -> None:
+    lock = read_lock(_lock(tmp_path, LOCK.replace("size: 20", "size: 999999999")))
+    with pytest.raises(FtkError, match="the environment boxed takes 999999999 MB, and [0-9]+ MB are free in") as caught:
+        Builder("boxed", tmp_path / "environments" / "boxed-cpu-1", lock, (), lambda kind, **fields: None).build(0)
+    assert caught.value.remedy and "ftk env rm" in caught.value.remedy
+
+
+def test_a_python_that_is_not_there_is_told(tmp_path: Path) -> None:
+    lock = read_lock(_lock(tmp_path, LOCK.replace("3.11", "2.9")))
+    with pytest.raises(FtkError, match="the environment boxed needs Python 2.9, which is not on PATH"):
+        Builder("boxed", tmp_path / "environments" / "boxed-cpu-1", lock, (), lambda kind, **fields: None).build(0)

@@ -1,0 +1,173 @@
+"""The engine axolotl, for real: its own interpreter trains a tiny model, alone and with DeepSpeed."""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ftk.testing.calls import Ftk
+
+pytestmark = pytest.mark.slow
+
+CONFIG = """\
+base_model: {model}
+datasets:
+  - path: data.jsonl
+    type:
+      field_instruction: question
+      field_output: answer
+      format: "{{instruction}} "
+      no_input_format: "{{instruction}} "
+sequence_len: 128
+adapter: lora
+lora_r: 4
+lora_alpha: 8
+lora_target_linear: true
+micro_batch_size: {batch}
+max_steps: {steps}
+save_steps: 2
+logging_steps: 1
+optimizer: adamw_torch
+lr_scheduler: constant
+learning_rate: "1e-2"
+bf16: false
+seed: 7
+ftk:
+  evaluate: {{rows: 0}}
+"""
+
+ROWS = [{"question": f"what is {number} and {number}?", "answer": str(2 * number)} for number in range(8)]
+
+
+@pytest.fixture(scope="session")
+def axolotl(make_ftk: Callable[[Path], Ftk], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables for calls of ftk which find axolotl's environment.
+
+    `FTK_TEST_AXOLOTL` names an interpreter that has axolotl. Without one, the environment is built as a person has it
+    built, into `FTK_TEST_CACHE` if that is set.
+    """
+    if os.environ.get("FTK_TEST_AXOLOTL"):
+        return {"FTK_TEST_AXOLOTL": os.environ["FTK_TEST_AXOLOTL"]}
+    kept = Path(os.environ.get("FTK_TEST_CACHE") or tmp_path_factory.mktemp("environments")) / "environments"
+    variables = {"FTK_ENVIRONMENTS_DIR": str(kept)}
+    call = make_ftk(tmp_path_factory.mktemp("build")).start("env", "build", "axolotl", **variables)
+    output, errors = call.communicate(timeout=1800)
+    assert call.returncode == 0, output + errors
+    return variables
+
+
+@pytest.fixture
+def run(ftk: Ftk, axolotl: dict[str, str], tiny_model: Path) -> Callable[..., "Any"]:
+    """Runs a config with axolotl, or another engine."""
+
+    def call(*arguments: str, engine: str = "axolotl", more: str = "", batch: int = 2, steps: int = 6) -> Any:
+        config = ftk.folder / "config.yml"
+        config.write_text(more + CONFIG.format(model=tiny_model, batch=batch, steps=steps))
+        (ftk.folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+        return ftk.start("run", config, "--set", f"ftk.engine={engine}", *named(axolotl), *arguments, **axolotl)
+
+    return call
+
+
+def named(axolotl: dict[str, str]) -> Sequence[str]:
+    """Options that name the interpreter, where one is given."""
+    python = axolotl.get("FTK_TEST_AXOLOTL")
+    return ("--set", f"ftk.environments.axolotl={python}") if python else ()
+
+
+def ends_well(process: Any) -> str:
+    """The output of a call that must succeed."""
+    output, errors = process.communicate(timeout=280)
+    assert process.returncode == 0, output + errors
+    return str(output + errors)
+
+
+def losses(ftk: Ftk) -> dict[int, float]:
+    """The newest run's training losses by step; after a resume, the last one told of each step."""
+    return {event["step"]: event["loss"] for event in ftk.events("metrics") if "loss" in event}
+
+
+def engine_config(ftk: Ftk) -> dict[str, Any]:
+    """What axolotl read in the newest run."""
+    content: dict[str, Any] = yaml.safe_load((ftk.run_folder() / "axolotl.yml").read_text())
+    return content
+
+
+def names(folder: Path) -> set[str]:
+    """The entries of a folder."""
+    return {item.name for item in folder.iterdir()}
+
+
+def test_both_engines_train_alike(ftk: Ftk, run: Callable[..., Any]) -> None:
+    # A batch holds all rows, so that both engines have them in the same order.
+    output = ends_well(run("--no-merge", batch=len(ROWS), more="dataloader_num_workers: 0\n"))
+    first, told, folder = losses(ftk), engine_config(ftk), ftk.run_folder()
+    assert "axolotl is adapted to this CPU" in output
+    kept = yaml.safe_load((ftk.folder / "config.yml").read_text())
+    same = {key: value for key, value in kept.items() if key not in ("datasets", "ftk", "learning_rate")}
+    assert {key: told[key] for key in same} == same
+    assert float(told["learning_rate"]) == 0.01
+
+    ends_well(run("--no-merge", engine="transformers", batch=len(ROWS)))
+    other, second = ftk.run_folder(), losses(ftk)
+    assert list(first) == list(second) == [1, 2, 3, 4, 5, 6]
+    assert first == pytest.approx(second, abs=1e-3)
+    assert first[6] < first[1]
+    # Both folders hold the same, but for what axolotl itself reads and writes.
+    assert names(folder) - names(other) == {"axolotl.yml", "shipped"}
+    assert names(other) - names(folder) == set()
+    assert names(other / "lora-out") - names(folder / "lora-out") == set()
+    rows = [(path / "last_run_prepared" / "train.parquet").read_bytes() for path in (folder, other)]
+    assert rows[0] == rows[1]
+
+
+def test_a_killed_training_goes_on_with_the_same_losses(ftk: Ftk, run: Callable[..., Any]) -> None:
+    ends_well(run("--no-merge"))
+    undisturbed = losses(ftk)
+
+    process = run("--no-merge")
+    ftk.wait_for(lambda: len(list(ftk.runs.iterdir())) > 1)
+    ftk.wait_for_event("checkpoint", step=4)
+    for worker in ftk.workers():
+        worker.kill()
+    process.communicate(timeout=60)
+    torn = ftk.run_folder() / "lora-out" / "checkpoint-6"
+    torn.mkdir(exist_ok=True)
+    (torn / "adapter_model.safetensors").write_bytes(b"torn")
+    ends_well(ftk.start("run", "--resume", "latest"))
+    begun = [event["start_step"] for event in ftk.events("training")]
+    assert begun[0] == 0 and begun[1] == 4
+    assert losses(ftk) == undisturbed
+
+
+def test_ctrl_c_keeps_a_checkpoint(ftk: Ftk, run: Callable[..., Any]) -> None:
+    process = run("--no-merge", steps=2000, more="dataset_num_proc: 1\n")
+    ftk.wait_for_event("metrics", step=3)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)
+    assert process.returncode == 130
+    ftk.assert_nobody_works()
+    last = ftk.events("checkpoint")[-1]
+    assert (ftk.run_folder() / last["path"] / "complete.json").is_file()
+    assert not (ftk.run_folder() / "lora-out" / "trained.json").exists()
+    assert max(losses(ftk)) - last["step"] <= 1
+
+
+@pytest.mark.parametrize("preset", ["/workspace/axolotl/deepspeed_configs/zero3_bf16.json"])
+def test_deepspeed_with_two_processes(ftk: Ftk, run: Callable[..., Any], preset: str) -> None:
+    check_deepspeed(ftk, run, preset, 3)
+
+
+def check_deepspeed(ftk: Ftk, run: Callable[..., Any], preset: str, stage: int) -> dict[int, float]:
+    """Train with DeepSpeed and two processes, and see that it was really used."""
+    ends_well(run("--no-merge", "--set", "ftk.axolotl.nproc=2", more=f"deepspeed: {preset}\n"))
+    begun = ftk.events("training")[0]
+    assert (begun["world_size"], begun["engine"], begun["zero_stage"]) == (2, "DeepSpeedEngine", stage)
+    written = json.loads((ftk.run_folder() / "deepspeed.json").read_text())
+    assert written["zero_optimization"]["stage"] == stage
+    return losses(ftk)

@@ -1,0 +1,204 @@
+"""Merging equals peft's, bit for bit, over many kinds of models and adapters."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from transformers import AutoModelForCausalLM
+
+from ftk_merge.merge import merge
+
+LINEAR = {"target_modules": "all-linear"}
+
+ADAPTERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "all linear layers": ("llama", LINEAR),
+    "rank and alpha patterns": (
+        "llama",
+        {**LINEAR, "rank_pattern": {"q_proj": 2, "layers.1.mlp.up_proj": 8}, "alpha_pattern": {"down_proj": 3}},
+    ),
+    "rsLoRA": ("llama", {**LINEAR, "use_rslora": True}),
+    "DoRA": ("llama", {**LINEAR, "use_dora": True}),
+    "biases, all": ("llama", {**LINEAR, "bias": "all"}),
+    "biases, lora_only": ("llama", {"target_modules": ["q_proj"], "bias": "lora_only"}),
+    "a bias of its own": ("llama", {"target_modules": ["q_proj", "k_proj"], "lora_bias": True}),
+    "some layers": ("llama", {"target_modules": ["v_proj"], "layers_to_transform": [1]}),
+    "modules to save": ("llama", {**LINEAR, "modules_to_save": ["embed_tokens", "lm_head"]}),
+    "embeddings": ("llama", {"target_modules": ["embed_tokens", "q_proj"]}),
+    "embeddings with DoRA": ("llama", {"target_modules": ["embed_tokens", "q_proj"], "use_dora": True}),
+    "output embedding": ("llama", {"target_modules": ["lm_head", "q_proj"]}),
+    "tied embeddings left alone": ("tied", LINEAR),
+    "tied, input adapted": ("tied", {"target_modules": ["embed_tokens", "q_proj"]}),
+    "tied, output adapted": ("tied", {"target_modules": ["lm_head", "q_proj"]}),
+    "tied, input saved": ("tied", {"target_modules": ["q_proj"], "modules_to_save": ["embed_tokens"]}),
+    "tied, both saved": ("tied", {"target_modules": ["q_proj"], "modules_to_save": ["embed_tokens", "lm_head"]}),
+    "GPT-2, whose layers lie the other way round": (
+        "gpt2",
+        {"target_modules": ["c_attn", "c_proj", "c_fc"], "fan_in_fan_out": True},
+    ),
+    "GPT-2 with DoRA": ("gpt2", {"target_modules": ["c_attn", "c_proj"], "fan_in_fan_out": True, "use_dora": True}),
+    "Mixtral's attention": ("mixtral", {"target_modules": ["q_proj", "v_proj", "o_proj"]}),
+}
+
+RESIZED = {
+    "untied": ("llama", LINEAR),
+    "untied, and adapted": ("llama", {"target_modules": ["embed_tokens", "q_proj"]}),
+    "tied": ("tied", {"target_modules": ["q_proj"]}),
+    "tied, both saved": ("tied", {"target_modules": ["q_proj"], "modules_to_save": ["embed_tokens", "lm_head"]}),
+}
+
+TO_PEFT = {
+    "a beginning that changes the base": {**LINEAR, "init_lora_weights": "pissa"},
+    "single tokens": {"target_modules": ["q_proj"], "trainable_token_indices": [1, 2]},
+}
+
+
+def _assert_equal(folder: Path, expected: dict[str, torch.Tensor]) -> None:
+    merged = AutoModelForCausalLM.from_pretrained(folder, dtype="auto").state_dict()
+    assert merged.keys() == expected.keys()
+    assert [name for name in expected if not torch.equal(merged[name], expected[name])] == []
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("kind", ADAPTERS)
+def test_a_merged_model_equals_pefts(
+    kind: str, dtype: torch.dtype, make_base, make_adapter, tokenizer: Path, merged_by_peft, events, tmp_path: Path
+) -> None:
+    name, settings = ADAPTERS[kind]
+    base = make_base(name, dtype, "20KB")
+    adapter = make_adapter(base, **settings)
+    merge(str(base), str(adapter), str(tmp_path / "merged"), str(tokenizer))
+    _assert_equal(tmp_path / "merged", merged_by_peft(base, adapter, dtype))
+    assert events("notice") == []
+
+
+@pytest.mark.parametrize("kind", RESIZED)
+def test_a_resized_vocabulary_is_kept(
+    kind: str, make_base, make_adapter, tokenizer: Path, merged_by_peft, tmp_path: Path
+) -> None:
+    name, settings = RESIZED[kind]
+    base = make_base(name)
+    adapter = make_adapter(base, 100, **settings)
+    merge(str(base), str(adapter), str(tmp_path / "merged"), str(tokenizer))
+    assert json.loads((tmp_path / "merged/config.json").read_text())["vocab_size"] == 100
+    _assert_equal(tmp_path / "merged", merged_by_peft(base, adapter, torch.float32))
+
+
+@pytest.mark.parametrize("kind", TO_PEFT)
+def test_what_only_peft_knows_goes_to_peft(
+    kind: str, make_base, make_adapter, tokenizer: Path, merged_by_peft, tmp_path: Path, run_command, events
+) -> None:
+    base = make_base("llama")
+    adapter = make_adapter(base, **TO_PEFT[kind])
+    done = run_command("merge", base, adapter, tmp_path / "merged", tokenizer)
+    assert done.returncode == 0, done.stderr
+    (notice,) = events("notice")
+    assert notice["message"].startswith("peft merges this adapter, with the whole model in memory: ")
+    _assert_equal(tmp_path / "merged", merged_by_peft(base, adapter, torch.float32))
+    assert (tmp_path / "merged/tokenizer.json").read_text() == "{}"
+
+
+def test_experts_go_to_peft(
+    make_base, make_adapter, tokenizer: Path, merged_by_peft, tmp_path: Path, run_command, events
+):
+    base = make_base("mixtral")
+    adapter = make_adapter(base, target_modules=["q_proj"], target_parameters=["mlp.experts.down_proj"])
+    done = run_command("merge", base, adapter, tmp_path / "merged", tokenizer)
+    assert done.returncode == 0, done.stderr
+    assert "target_parameters" in events("notice")[0]["message"]
+    _assert_equal(tmp_path / "merged", merged_by_peft(base, adapter, torch.float32))
+
+
+def test_names_of_older_versions_of_peft_are_read(
+    make_base, make_adapter, tokenizer: Path, merged_by_peft, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    base = make_base("llama")
+    adapter = make_adapter(base, **LINEAR, use_dora=True, modules_to_save=["lm_head"])
+    expected = merged_by_peft(base, adapter, torch.float32)
+    weights = load_file(adapter / "adapter_model.safetensors")
+    older = {
+        name.replace("lora_magnitude_vector", "lora_magnitude_vector.default")
+        .replace("lora_A.weight", "lora_A.default.weight")
+        .replace("lm_head.weight", "lm_head.modules_to_save.weight"): weight
+        for name, weight in weights.items()
+    }
+    assert older.keys() != weights.keys()
+    save_file(older, adapter / "adapter_model.safetensors")
+    merge(str(base), str(adapter), str(tmp_path / "merged"), str(tokenizer))
+    _assert_equal(tmp_path / "merged", expected)
+
+
+def test_the_layout_of_the_base_is_kept(make_base, make_adapter, tokenizer: Path, tmp_path: Path, run_command, events):
+    base = make_base("llama", torch.bfloat16, "20KB")
+    done = run_command("merge", base, make_adapter(base, **LINEAR), tmp_path / "merged", tokenizer)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    merged = tmp_path / "merged"
+    names = {path.name for path in merged.iterdir()}
+    assert names == {path.name for path in (*base.iterdir(), *tokenizer.iterdir())} - {"README.md"}
+    for name in ("config.json", "generation_config.json", "modeling_own.py"):
+        assert (merged / name).read_bytes() == (base / name).read_bytes()
+    index, given = (json.loads((folder / "model.safetensors.index.json").read_text()) for folder in (merged, base))
+    assert len(set(given["weight_map"].values())) >= 4
+    assert index["weight_map"] == given["weight_map"]
+    assert index["metadata"]["total_size"] == given["metadata"]["total_size"]
+    last = events("merging")[-1]
+    assert last["done"] == last["of"] == index["metadata"]["total_size"]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_a_type_can_be_chosen(
+    dtype: str, make_base, make_adapter, tokenizer: Path, merged_by_peft, tmp_path: Path
+) -> None:
+    base = make_base("llama", torch.bfloat16)
+    adapter = make_adapter(base, **LINEAR)
+    merge(str(base), str(adapter), str(tmp_path / "merged"), str(tokenizer), dtype)
+    assert json.loads((tmp_path / "merged/config.json").read_text())["dtype"] == dtype
+    _assert_equal(tmp_path / "merged", merged_by_peft(base, adapter, getattr(torch, dtype)))
+
+
+def test_the_librarys_reader_takes_the_files(make_base, make_adapter, tokenizer: Path, tmp_path: Path) -> None:
+    base = make_base("llama", torch.bfloat16)
+    merge(str(base), str(make_adapter(base, **LINEAR)), str(tmp_path / "merged"), str(tokenizer))
+    with safe_open(tmp_path / "merged/model.safetensors", "pt") as file:
+        assert file.metadata() == {"format": "pt"}
+        assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.bfloat16}
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda base, adapter: _truncate(adapter / "adapter_model.safetensors"), "ends in the middle of a tensor"),
+        (lambda base, adapter: (adapter / "adapter_config.json").unlink(), "it is no adapter"),
+        (lambda base, adapter: (base / "model.safetensors").write_bytes(b"x" * 90), "is no whole safetensors file"),
+    ],
+)
+def test_damage_is_one_clear_line_and_leaves_nothing(
+    spoil: Callable[[Path, Path], None], message: str, make_base, make_adapter, tokenizer, tmp_path: Path, run_command
+) -> None:
+    import shutil
+
+    base = shutil.copytree(make_base("llama"), tmp_path / "base")
+    adapter = make_adapter(base, **LINEAR)
+    spoil(base, adapter)
+    done = run_command("merge", base, adapter, tmp_path / "out/merged", tokenizer)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists() or not [*(tmp_path / "out").iterdir()]
+
+
+def test_a_full_disk_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    from ftk_merge.command import MergeError
+    from ftk_merge.merge import refuse_full_disk
+
+    with pytest.raises(MergeError, match=r"the merged model takes 1000000000.0 GB and .* GB free"):
+        refuse_full_disk(tmp_path / "merged", 10**18)

@@ -1,0 +1,84 @@
+"""Whole runs on a real MLflow server."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TOY = Path(__file__).parents[2] / "toy_plugin"
+
+ROWS = [{"instruction": f"what is {number} and {number}?", "output": str(2 * number)} for number in range(16)]
+
+FORMAT = {"field_instruction": "instruction", "field_output": "output", "format": "{instruction} "}
+
+TOY_CONFIG = {
+    "base_model": "toy://",
+    "datasets": [{"path": "data.jsonl", "type": FORMAT}],
+    "max_steps": 30,
+    "toy_step_seconds": 0.2,
+    "ftk": {"engine": "toy", "stages": dict.fromkeys(("prepare_model", "merge", "generate"), "toy")},
+}
+
+
+def _find(address: str, experiment: str, run_id: str) -> Any:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(address)
+    number = client.get_experiment_by_name(experiment).experiment_id
+    [found] = client.search_runs([number], f"tags.`ftk.run` = '{run_id}'")
+    return client, found
+
+
+def _steps(client: Any, run: Any, name: str) -> list[int]:
+    return [item.step for item in client.get_metric_history(run.info.run_id, name)]
+
+
+@pytest.mark.slow
+def test_the_server_has_parameters_metrics_and_artifacts_of_a_run(server, ftk_small_run) -> None:
+    changes = ("max_steps=6", "lora_r=4", "adapter=lora", "lora_target_linear=true", "val_set_size=4", "eval_steps=3")
+    named = (f"mlflow_tracking_uri={server.address}", "mlflow_experiment_name=answers", "mlflow_run_name=first")
+    more = ("hf_mlflow_log_artifacts=true", "ftk.evaluate.rows=2", "ftk.logging.system_interval=0.5")
+    sets = [part for item in (*changes, *named, *more) for part in ("--set", item)]
+    ftk = ftk_small_run(ROWS, FORMAT, *sets)
+    run_id = ftk.run_folder().name
+    client, run = _find(server.address, "answers", run_id)
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "first")
+    parameters = {"lora_r": "4", "max_steps": "6", "datasets.0.path": "data.jsonl", "ftk.engine": "transformers"}
+    assert parameters.items() <= run.data.params.items()
+    for name in ("train/loss", "train/learning_rate", "train/grad_norm", "train/tokens_per_second"):
+        assert _steps(client, run, name) == [1, 2, 3, 4, 5, 6], name
+    assert _steps(client, run, "eval/loss")[0] == 3
+    reported = {event["step"]: event["loss"] for event in ftk.events("metrics") if "loss" in event}
+    history = client.get_metric_history(run.info.run_id, "train/loss")
+    assert {item.step: item.value for item in history} == reported
+    assert {"system/cpu_percent", "system/memory_percent", "eval/exact_match"} <= set(run.data.metrics)
+    kept = {item.path for item in client.list_artifacts(run.info.run_id)}
+    assert {"config.yml", "resolved.yml", "samples.jsonl", "summary.json", "lora-out", "checkpoint-6"} <= kept
+    link = f"{server.address}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+    assert f"mlflow   {link}" in ftk("show").stdout
+
+
+@pytest.mark.slow
+def test_a_server_that_goes_away_has_every_step_in_the_end(server, ftk_call) -> None:
+    ftk, toy = ftk_call, {"PYTHONPATH": str(TOY)}
+    (ftk.folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    (ftk.folder / "config.yml").write_text(json.dumps({**TOY_CONFIG, "mlflow_tracking_uri": server.address}))
+    process = ftk.start("run", "config.yml", "--set", "ftk.logging.drain=2", **toy)
+    ftk.wait_for_event("logger_link", logger="mlflow")
+    server.stop()
+    ftk.wait_for_event("metrics", step=30)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    name = ftk.run_folder().name
+    assert f"`ftk sync {name} --logger mlflow` sends them" in errors
+    assert "of its events are not sent" in ftk("show", **toy).stdout
+    failed = ftk("sync", **toy)
+    assert failed.returncode == 1 and "logger mlflow: " in failed.stderr
+    server.start()
+    done = ftk("sync", **toy)
+    assert done.returncode == 0, done.stderr
+    client, run = _find(server.address, "ftk", name)
+    assert run.info.status == "FINISHED"
+    assert _steps(client, run, "train/loss") == list(range(1, 31))
+    assert "not sent" not in ftk("show", **toy).stdout

@@ -1,0 +1,1 @@
+"""A plugin of ftk from outside, which knows its public interface only."""
