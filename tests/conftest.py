@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -71,3 +72,32 @@ def _steps(transcript: str) -> Iterator[tuple[str, str]]:
             expected += line + "\n"
     if command:
         yield command, expected
+
+
+@pytest.fixture(scope="session")
+def realised(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, str]]:
+    """Builds an engine's environment, as a person has it built, and gives the variables by which calls of ftk find it.
+
+    `FTK_TEST_CACHE` keeps it for all tests, at once and later; whoever comes second waits.
+    """
+    kept = Path(os.environ.get("FTK_TEST_CACHE") or tmp_path_factory.mktemp("kept")) / "environments"
+
+    def build(name: str) -> dict[str, str]:
+        variables = {"FTK_ENVIRONMENTS_DIR": str(kept)}
+        command = [Path(sysconfig.get_path("scripts")) / "ftk", "env", "build", name]
+        done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return variables
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def axolotl(realised: Callable[[str], dict[str, str]]) -> dict[str, str]:
+    """Variables for calls of ftk which find axolotl's environment.
+
+    `FTK_TEST_AXOLOTL` names an interpreter that has axolotl. Without one, the environment is built.
+    """
+    if os.environ.get("FTK_TEST_AXOLOTL"):
+        return {"FTK_TEST_AXOLOTL": os.environ["FTK_TEST_AXOLOTL"]}
+    return realised("axolotl")

@@ -7,57 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from ftk.accelerator import Kind
-from ftk.environments.choosing import ENVIRONMENTS
+from ftk.block import block_schema
 from ftk.errors import FtkError, Problem, ProblemsFound, UsageError
 from ftk.home import Home
-from ftk.loggers.choosing import LOGGERS, LOGGING, choose_loggers, logger_keys
+from ftk.loggers.choosing import choose_loggers, logger_keys
 from ftk.manager import NO_PROVIDER, Manager
 from ftk.marked_yaml import KeyPath, MarkedYaml, read_yaml, write_yaml
 from ftk.schema import Place, Schema, complete, find_problems
-from ftk.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, PROVIDED, RUN_STAGES
+from ftk.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, RUN_STAGES
 from ftk.unread import unread_keys
 
 ENVIRONMENT = {"FTK_BACKEND": ("ftk", "backend"), "FTK_ENGINE": ("ftk", "engine")}
 """Environment variables that set a key of the config."""
-
-_TEXT: Schema = {"type": ["string", "null"], "default": None}
-
-_CORE_BLOCK: Mapping[str, Schema] = {
-    "backend": {"type": "string", "default": "local"},
-    "engine": _TEXT,
-    "environments": ENVIRONMENTS,
-    "plugins": {"type": "array", "items": {"type": "string"}, "default": []},
-    "disable_plugins": {"type": "array", "items": {"type": "string"}, "default": []},
-    "stages": {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {name: _TEXT for name in PROVIDED if name != "train"},
-    },
-    "resources": {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            "timeout": {
-                "type": ["number", "string", "null"],
-                "exclusiveMinimum": 0,
-                "pattern": r"^\d+(\.\d+)?[smhd]?$",
-                "description": "seconds, or a number with s, m, h or d, such as 24h",
-                "default": None,
-            },
-        },
-    },
-    "loggers": LOGGERS,
-    "logging": LOGGING,
-    "evaluate": {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            "rows": {"type": "integer", "minimum": 0, "maximum": 64, "default": 32},
-            "samples": {"type": "integer", "minimum": 0, "default": 3},
-            "max_new_tokens": {"type": "integer", "minimum": 1, "default": 96},
-        },
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -176,7 +137,7 @@ def resolve(raw: MarkedYaml, overrides: Sequence[Override], manager: Manager) ->
     """
     values, problems = _apply(raw.values, overrides)
     place = _placer(raw, overrides)
-    block = _block_schema(manager)
+    block = block_schema(manager)
     given = values.get("ftk")
     values["ftk"] = complete({} if given is None else given, block)
     problems += find_problems(values["ftk"], block, place, ("ftk",))
@@ -253,11 +214,6 @@ def _placer(raw: MarkedYaml, overrides: Sequence[Override]) -> Place:
         return raw.place(path)
 
     return place
-
-
-def _block_schema(manager: Manager) -> Schema:
-    blocks = {**_CORE_BLOCK, **manager.config_blocks()}
-    return {"type": "object", "additionalProperties": False, "properties": blocks}
 
 
 def _tells_providers(given: Any, block: Schema) -> bool:

@@ -19,7 +19,10 @@ USER_DEFINED = "user_defined"
 """The format of a data set whose `type` is a mapping."""
 
 TOKENISED = "tokenised"
-"""The format of a data set without a `type`: its rows hold token ids, or pairs that are text as it is."""
+"""The format of a data set without a `type`: its rows hold token ids."""
+
+PASSTHROUGH = "passthrough"
+"""The same with `rl`: its rows hold text that is ready for the model."""
 
 FAMILIES = {"dpo": "dpo", "ipo": "dpo", "simpo": "dpo", "orpo": "orpo", "kto": "kto"}
 """The formats that a config's `rl` calls for: the beginning of their names."""
@@ -148,7 +151,8 @@ def name_of_format(entry: Mapping[str, Any], rl: str | None) -> str:
     :param rl: the config's `rl`.
     """
     given = entry.get("type")
-    name = TOKENISED if given in (None, "") else given if isinstance(given, str) else USER_DEFINED
+    untyped = PASSTHROUGH if rl else TOKENISED
+    name = untyped if given in (None, "") else given if isinstance(given, str) else USER_DEFINED
     if not rl:
         return name
     return f"{FAMILIES.get(rl, rl)}.{name}" + ("" if "." in name else ".default")

@@ -90,6 +90,8 @@ def _answers(run: "Run", manager: "Manager", outcome: Outcome) -> list[Answer]:
     assert outcome.data is not None
     folder = Artifact("run", "evaluate")
     rows = _samples(run, outcome.data)
+    if not rows:
+        return []
     files.remove(run.path(folder))  # answers to other questions, or of another model
     _write_prompts(run, folder / "prompts.jsonl", rows)
     models = {"base": outcome.base_model(), "tuned": outcome.tuned_model()}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ftk.command import Endpoint, Environment
     from ftk.config import Config
     from ftk.data import DatasetFormat
+    from ftk.diagnosis import Diagnosis
     from ftk.errors import Problem
     from ftk.home import Home
     from ftk.loggers.logger import Logger
@@ -172,6 +173,16 @@ def backend(name: str, home: "Home") -> "Backend | None":
     :param name: the name in the config's `ftk.backend`.
     :param home: this machine's folders.
     :returns: the backend, or None where the name is not this plugin's.
+    """
+
+
+@hookspec(firstresult=True)
+def diagnose() -> "Sequence[Diagnosis]":
+    """Tell how what this plugin needs is on this machine, such as a token or a server. Called by `ftk doctor`.
+
+    It takes a few seconds at most, so every look at the network is limited in time.
+
+    :returns: findings with remedies; never a secret.
     """
 
 

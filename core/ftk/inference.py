@@ -76,15 +76,17 @@ def ask(
     inputs = {"asked": asked, "base": base, "stages": record.manifests()}
     name = f"infer-{files.sha256_of(inputs)[:16] if resumable else secrets.token_hex(8)}"
     run = _visited(home, manager, record, name)
-    finished = False
+    kept = False
     try:
         with _stopped_by_signals():
+            model = _model(run, base)
             requests = [{**request, **options} for request in requests_of(questions, run)]
-            answers = _generate(run, manager, _model(run, base), requests, Artifact("run", name))
-        finished = True
+            kept = resumable
+            answers = _generate(run, manager, model, requests, Artifact("run", name))
+            kept = False
         return answers
     finally:
-        if finished or not resumable:
+        if not kept:
             files.remove(run.folder / name)
 
 

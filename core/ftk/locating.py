@@ -8,22 +8,27 @@ from typing import Any
 from ftk import files
 from ftk.config import Config
 from ftk.errors import Problem, UsageError
-from ftk.sources import COMPRESSED, DataSet, data_sets, exists
-
-HERE = Path("/")
-"""The root of paths that have been located."""
+from ftk.sources import COMPRESSED, LOCATED, DataSet, data_sets, exists, is_there
 
 
 def locate(path: str, folder: Path) -> Path:
     """A path of a config made absolute: from the current folder, or else from the config's."""
-    here, beside = Path(path).expanduser().absolute(), (folder / path).absolute()
+    here, beside = _of_user(Path(path)).absolute(), (folder / path).absolute()
     return beside if not exists(here) and exists(beside) else here
+
+
+def _of_user(path: Path) -> Path:
+    """The path with its `~` as a folder; one of a user that there is not stays as it is."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
 
 
 def located_model(ref: str, folder: Path) -> str:
     """`base_model` with a path made absolute."""
     found = locate(ref, folder)
-    return str(found) if found.exists() else ref
+    return str(found) if is_there(found) else ref
 
 
 def located_data(config: Config, folder: Path) -> dict[str, Any]:
@@ -39,18 +44,18 @@ def _located(item: DataSet, folder: Path) -> str:
 def data_problems(config: Config) -> list[Problem]:
     """The data sets that are neither here nor on the hub, and folders without files to read."""
     return [
-        problem for item in data_sets(config) if not item.is_on_hub(HERE) for problem in _data_problems(config, item)
+        problem for item in data_sets(config) if not item.is_on_hub(LOCATED) for problem in _data_problems(config, item)
     ]
 
 
 def _data_problems(config: Config, item: DataSet) -> Iterator[Problem]:
     place = config.place((item.key, item.number, "path"))
-    if not item.is_local(HERE):
+    if not item.is_local(LOCATED):
         remedy = "give its path from here or from the config's folder, or `--data FILE`"
         yield Problem(place, f"there is no data file {item.path}", remedy)
         return
     try:
-        item.files(HERE)
+        item.files(LOCATED)
     except UsageError as error:
         yield Problem(place, error.message, error.remedy)
 
@@ -62,18 +67,18 @@ def put_data(config: Config, draft: Path) -> dict[str, Any]:
 
     :returns: the keys of the data sets, with their paths in the run.
     """
-    return _changed(config, lambda item: _put(item, draft) if item.is_local(HERE) else dict(item.entry))
+    return _changed(config, lambda item: _put(item, draft) if item.is_local(LOCATED) else dict(item.entry))
 
 
 def _put(item: DataSet, draft: Path) -> dict[str, Any]:
     number = f"-{item.number + 1}" if item.number else ""
     name = f"{'test-' if item.key == 'test_datasets' else ''}data{number}"
-    path = HERE / item.path
+    path = Path(item.path)
     if path.is_file():
         name += _suffixes(path)
         files.refer(draft / name, path)
         return {**item.entry, "path": name}
-    found = item.files(HERE)
+    found = item.files(LOCATED)
     base = path if path.is_dir() else Path(commonpath([file.parent for file in found]))
     names = [file.relative_to(base).as_posix() for file in found]
     for file, inner in zip(found, names, strict=True):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ftk.backend import Backend
     from ftk.config import Config
     from ftk.data import DatasetFormat
+    from ftk.diagnosis import Diagnosis
     from ftk.errors import Problem
     from ftk.home import Home
     from ftk.loggers.logger import Logger
@@ -334,6 +335,11 @@ class Manager:
         for _, found in self._ask_all("backend", object, name=name, home=home):
             return cast("Backend", found)
         raise UsageError(f"no plugin brings the backend {name!r}{self._why_broken()}", "`ftk plugins` lists them")
+
+    def diagnose(self) -> "list[Diagnosis]":
+        """What all plugins find on this machine; see `hookspecs.diagnose`."""
+        groups = self._ask_all("diagnose", cast("type[Sequence[Diagnosis]]", Sequence))
+        return [item for _, group in groups for item in group]
 
     def advice(self) -> "list[Advice]":
         """All plugins' advice; see `hookspecs.advice`."""

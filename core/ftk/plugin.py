@@ -10,6 +10,8 @@ from ftk.chat import ChatTemplate, TemplateRefusal, template_problem
 from ftk.command import PYTHON, Command, Endpoint, Environment, Resources
 from ftk.config import Config
 from ftk.data import (
+    FAMILIES,
+    TOKENISED,
     USER_DEFINED,
     DatasetFormat,
     Flat,
@@ -23,6 +25,7 @@ from ftk.data import (
     name_of_format,
     options_of_format,
 )
+from ftk.diagnosis import Diagnosis
 from ftk.environments.interpreter import foreign_variables
 from ftk.environments.place import Environments, Interpreter
 from ftk.errors import Cancelled, CommandFailed, FtkError, PluginError, Problem, ProblemsFound, UsageError
@@ -34,7 +37,7 @@ from ftk.loggers.logger import LoggedRun, Logger
 from ftk.reporter import EVENTS_VARIABLE, Reporter
 from ftk.run import LOG_FILE, FetchedModel, Run
 from ftk.schema import Schema, complete, find_problems
-from ftk.sources import COMPRESSED, KINDS, DataSet, data_sets, kind_of, plain_suffix
+from ftk.sources import COMPRESSED, KINDS, LOCATED, DataSet, data_sets, is_there, kind_of, plain_suffix
 from ftk.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, TEST_DATASETS, hookimpl, stage
 from ftk.tokenised import COLUMNS, UNTRAINED, AnyRow, TokenisedPair, TokenisedRow, TokenisedUnpaired
 from ftk.tokenising import RowTokenizer
@@ -46,14 +49,17 @@ __all__ = [
     "COMPRESSED",
     "DATASETS",
     "EVENTS_VARIABLE",
+    "FAMILIES",
     "JSON_FILE",
     "KINDS",
+    "LOCATED",
     "LOG_FILE",
     "OUTPUT_DIR",
     "PYTHON",
     "SAMPLES_FILE",
     "SMALLER",
     "TEST_DATASETS",
+    "TOKENISED",
     "TOKENIZER",
     "UNTRAINED",
     "USER_DEFINED",
@@ -72,6 +78,7 @@ __all__ = [
     "Config",
     "DataSet",
     "DatasetFormat",
+    "Diagnosis",
     "Endpoint",
     "Environment",
     "Environments",
@@ -115,6 +122,7 @@ __all__ = [
     "find_problems",
     "foreign_variables",
     "hookimpl",
+    "is_there",
     "kind_of",
     "kind_of_data",
     "name_of_format",

@@ -134,6 +134,8 @@ def _expectation(error: Any) -> str:
             return f"at most {wanted}"
         case "exclusiveMaximum":
             return f"less than {wanted}"
+        case "minLength":
+            return "not empty" if wanted == 1 else f"of {wanted} characters or more"
         case "minItems":
             return f"a list of {wanted} or more"
         case "maxItems":

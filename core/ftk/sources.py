@@ -36,6 +36,9 @@ SPLITS = {
 }
 """The names by which the hub knows the split of a file, as words of its path."""
 
+LOCATED = Path("/dev/null")
+"""The root of paths that are located: those of this machine are absolute, and nothing lies below it."""
+
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -141,7 +144,15 @@ def data_sets(config: "Config") -> list[DataSet]:
 
 def exists(path: Path) -> bool:
     """Whether there is such a file or folder, or a file that fits the path as a pattern."""
-    return path.exists() or (has_magic(str(path)) and bool(_fitting(path)))
+    return is_there(path) or (has_magic(str(path)) and bool(_fitting(path)))
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder; a name that is too long for one is none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _fitting(pattern: Path) -> list[Path]:

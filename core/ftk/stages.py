@@ -73,11 +73,18 @@ TEST_DATASETS: Schema = {
     "default": None,
     "description": "data sets to evaluate on, in place of a share of the others",
 }
+TAKEN = (
+    *("events", "stages", "evaluate", "last_run_prepared", "loggers", "plugins", "infer-.*"),
+    r"(test-)?data(-\d+)?",
+    r".*\.(ya?ml|jsonl?|csv|tsv|parquet|arrow|txt|gz|zst|partial)",
+)
+"""Names, as regular expressions, that other files and folders of a run have."""
+
 OUTPUT_DIR: Schema = {
     "type": "string",
     "default": "./lora-out",
-    "pattern": r"^(\./)?[A-Za-z0-9_][A-Za-z0-9_.-]*/?$",
-    "description": "the name of a folder inside the run, such as ./lora-out",
+    "pattern": rf"^(\./)?(?!({'|'.join(TAKEN)})/?$)[A-Za-z0-9_][A-Za-z0-9_.-]{{0,99}}/?$",
+    "description": "the name of a folder inside the run that nothing else takes, such as ./lora-out",
 }
 
 

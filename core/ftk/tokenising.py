@@ -32,6 +32,11 @@ class RowTokenizer:
         self.eos = self.id(self.tokens.get("eos_token"))
         self._own_template = own_template(folder)
 
+    @property
+    def size(self) -> int:
+        """The number of tokens that there are."""
+        return int(self._tokenizer.get_vocab_size())
+
     def id(self, token: str | None) -> int | None:
         """The id of a token's text."""
         return None if token is None else self._tokenizer.token_to_id(token)

@@ -9,6 +9,7 @@ from ftk_axolotl import deepspeed
 from ftk_axolotl.cpu import adapted
 from ftk_axolotl.keys import ALL
 from ftk_axolotl.prepared import Prepared
+from ftk_axolotl.raw import is_raw, raw_keys
 
 FILE = "axolotl.yml"
 
@@ -46,9 +47,10 @@ def passed_on(config: Config) -> dict[str, Any]:
 
 
 def _data_keys(run: Run, data: StagedData) -> dict[str, Any]:
-    folder = Prepared(run, data).folder.path
-    keys: dict[str, Any] = {"datasets": [_dataset(data, data.TRAIN)], "val_set_size": 0}
-    keys["dataset_prepared_path"] = folder
+    prepared = {"dataset_prepared_path": Prepared(run, data).folder.path}
+    if is_raw(run.config):
+        return {**raw_keys(run.config), **prepared}
+    keys = {"datasets": [_dataset(data, data.TRAIN)], "val_set_size": 0, **prepared}
     if data.eval_rows:
         keys["test_datasets"] = [_dataset(data, data.EVAL)]
     return keys

@@ -1,6 +1,9 @@
 """How axolotl is started: as its own users do, one process a GPU."""
 
-from ftk.plugin import PYTHON, Artifact, Config, Schema
+from collections.abc import Iterator
+
+from ftk.plugin import PYTHON, Artifact, Config, Problem, Schema
+from ftk_axolotl.raw import is_raw
 
 MODULE = "axolotl.cli.train"
 
@@ -31,14 +34,27 @@ BLOCK: Schema = {
 """The block `ftk.axolotl` of a config."""
 
 
-def argv(launcher: str | None, nproc: int, arguments: tuple[str | Artifact, ...]) -> tuple[str | Artifact, ...]:
+def find_launch_problems(config: Config) -> Iterator[Problem]:
+    """What contradicts itself in the block."""
+    block = config.ftk["axolotl"]
+    if block["launcher"] == "python" and (block["nproc"] or 1) > 1:
+        place = config.place(("ftk", "axolotl", "launcher"))
+        yield Problem(
+            place, f"python starts one process, not {block['nproc']}", "leave `launcher` out, or lower `nproc`"
+        )
+
+
+def argv(
+    launcher: str | None, nproc: int, gpus: int, arguments: tuple[str | Artifact, ...]
+) -> tuple[str | Artifact, ...]:
     """The command that trains.
 
     :param launcher: `python`, `torchrun` or `accelerate`; None for the one that is needed.
     :param nproc: processes that train together.
+    :param gpus: how many there are; a plain Python would spread its one process over several.
     :param arguments: axolotl's.
     """
-    match launcher or ("python" if nproc == 1 else "torchrun"):
+    match launcher or ("python" if nproc == 1 and gpus < 2 else "torchrun"):
         case "python":
             start: tuple[str, ...] = ("-m",)
         case "torchrun":
@@ -67,6 +83,6 @@ def variables(config: Config, nproc: int, on_cpu: bool) -> dict[str, str]:
     }
     if not config.ftk["axolotl"]["telemetry"]:
         values["AXOLOTL_DO_NOT_TRACK"] = "1"
-    if not any(config.get(key) for key in HUB_KEYS):
+    if not is_raw(config) and not any(config.get(key) for key in HUB_KEYS):
         values["HF_HUB_OFFLINE"] = "1"  # model and data are here
     return values

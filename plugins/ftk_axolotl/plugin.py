@@ -17,7 +17,7 @@ from ftk.plugin import (
     hookimpl,
     stage,
 )
-from ftk_axolotl import launch, training
+from ftk_axolotl import launch, raw, training
 from ftk_axolotl.advice import ADVICE
 from ftk_axolotl.deepspeed import find_deepspeed_problems
 from ftk_axolotl.keys import SETTING_KEYS, TRAINING_KEYS
@@ -32,6 +32,12 @@ ENVIRONMENT = Environment(
 )
 
 ENGINE = "axolotl"
+
+
+@stage(revision=1, keys=raw.KEYS)
+def stage_data(run: Run) -> StagedData:
+    """Leave data sets of types that only axolotl knows to axolotl."""
+    return raw.stage_raw(run)
 
 
 @stage(revision=1, keys=TRAINING_KEYS, settings=SETTING_KEYS, environment=ENVIRONMENT.name, default=("cuda",))
@@ -55,7 +61,13 @@ def config_block() -> dict[str, Schema]:
 @hookimpl
 def check(config: Config, formats: Mapping[str, DatasetFormat]) -> Sequence[Problem]:
     """What axolotl or DeepSpeed would refuse after minutes."""
-    return list(find_deepspeed_problems(config)) if config.provider("train") == ENGINE else []
+    if config.provider("train") != ENGINE:
+        return list(raw.find_lost_rows(config))
+    return [
+        *launch.find_launch_problems(config),
+        *find_deepspeed_problems(config),
+        *raw.find_raw_problems(config, formats),
+    ]
 
 
 @hookimpl

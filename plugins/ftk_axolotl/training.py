@@ -47,7 +47,7 @@ def _command(run: Run, model: PreparedModel, environment: str) -> Command:
     arguments = (FILE, "--base_model", model.folder, "--tokenizer_config", run.tokenizer())
     variables = launch.variables(run.config, nproc, accelerator.kind == "cpu")
     return Command(
-        launch.argv(block["launcher"], nproc, arguments),
+        launch.argv(block["launcher"], nproc, accelerator.count, arguments),
         environment,
         Resources(run.config.timeout),
         variables={**variables, "PYTHONPATH": run.ship(ENGINE_SIDE)},

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ftk.plugin import (
+    LOCATED,
     Config,
     DataSet,
     DatasetFormat,
@@ -14,9 +15,6 @@ from ftk.plugin import (
     entry_problems,
 )
 from ftk_formats.source import Source, make_source
-
-HERE = Path("/")
-"""Paths of a checked config are absolute."""
 
 
 def find_data_problems(config: Config, formats: Mapping[str, DatasetFormat]) -> list[Problem]:
@@ -35,13 +33,13 @@ def find_data_problems(config: Config, formats: Mapping[str, DatasetFormat]) -> 
 
 def _problems(config: Config, item: DataSet, formats: Mapping[str, DatasetFormat]) -> list[Problem]:
     wrong = entry_problems(item.entry, config.get("rl"), formats, config.place, (item.key, item.number))
-    return wrong or (_file_problems(config, item, formats) if item.is_local(HERE) else [])
+    return wrong or (_file_problems(config, item, formats) if item.is_local(LOCATED) else [])
 
 
 def _file_problems(config: Config, item: DataSet, formats: Mapping[str, DatasetFormat]) -> list[Problem]:
     place = config.place((item.key, item.number, "path"))
     try:
-        paths = item.files(HERE)
+        paths = item.files(LOCATED)
     except UsageError:
         return []  # told by whoever has located them
     try:

@@ -172,7 +172,7 @@ def _split_thinking(message: dict[str, Any], key: str) -> dict[str, Any]:
             begin, stop = content.find(start), content.find(end)
             rest = content[stop + len(end) :].lstrip()
             if all(mark in rest for mark in SOLUTION):
-                rest = rest[rest.find(SOLUTION[0]) + len(SOLUTION[0]) : rest.find(SOLUTION[1])]
+                rest = rest[rest.find(SOLUTION[0]) + len(SOLUTION[0]) : rest.find(SOLUTION[1])].strip()
             return {**message, key: content[begin + len(start) : stop].strip(), "content": rest}
     return message
 

@@ -39,7 +39,11 @@ class InputOutput:
         return [Segment(text, trained=trained or train_on_inputs, bare=True) for text, trained in pieces]
 
     def _piece(self, item: Any, number: int) -> tuple[str, bool]:
-        if not isinstance(item, dict) or not isinstance(item.get("text"), str) or not isinstance(item.get("label"), bool):
+        if (
+            not isinstance(item, dict)
+            or not isinstance(item.get("text"), str)
+            or not isinstance(item.get("label"), bool)
+        ):
             message = f"`segments[{number}]` is {fields.shown(item)}"
             raise RowError(message, "write each as an object with `text` and `label: true` or false")
         return item["text"], item["label"]

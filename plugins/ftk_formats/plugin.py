@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from ftk.plugin import (
     BASE_MODEL,
     DATASETS,
+    FAMILIES,
     TEST_DATASETS,
     TOKENIZER,
     Config,
@@ -17,7 +18,12 @@ from ftk.plugin import (
     stage,
 )
 from ftk_formats import checking, staging
+from ftk_formats.chat import Chat
 from ftk_formats.gate import BLOCK
+from ftk_formats.instructions import instruction_formats
+from ftk_formats.markup import marked_formats
+from ftk_formats.plain import Completion, InputOutput, Tokenised
+from ftk_formats.preference import preference_formats
 from ftk_formats.user_defined import UserDefined
 
 KEYS: dict[str, Schema] = {
@@ -32,13 +38,34 @@ KEYS: dict[str, Schema] = {
     "train_on_inputs": {"type": "boolean", "default": False},
     "seed": {"type": "integer", "minimum": 0, "default": 42},
     **TOKENIZER,
+    "chat_template_kwargs": {
+        "type": ["object", "null"],
+        "default": None,
+        "description": "variables that the chat template is given",
+    },
+    "eot_tokens": {
+        "type": ["array", "null"],
+        "items": {"type": "string"},
+        "default": None,
+        "description": "tokens that end a turn, where that is not the end-of-sequence token",
+    },
+    "rl": {"enum": [*FAMILIES, None], "default": None, "description": "how preferences are learned"},
 }
 
 
 @hookimpl
 def dataset_formats() -> Sequence[DatasetFormat]:
     """The formats, by the names that axolotl gives them."""
-    return [UserDefined()]
+    return [
+        UserDefined(),
+        *instruction_formats(),
+        Chat(),
+        Completion(),
+        InputOutput(),
+        Tokenised(),
+        *marked_formats(),
+        *preference_formats(),
+    ]
 
 
 @hookimpl
@@ -50,7 +77,8 @@ def config_block() -> dict[str, Schema]:
 @hookimpl
 def check(config: Config, formats: Mapping[str, DatasetFormat]) -> Sequence[Problem]:
     """Read every row once, before anything is fetched or rented."""
-    return checking.find_data_problems(config, formats)
+    mine = config.provider("stage_data") == "formats"
+    return checking.find_data_problems(config, formats) if mine else []
 
 
 @stage(revision=staging.REVISION, keys=KEYS, default=True)

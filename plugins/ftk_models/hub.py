@@ -11,12 +11,22 @@ TOKENIZER_FILES = (
 MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "tokenizer*")
 """What is fetched of a repository: no weights but safetensors, which load without executing anything."""
 
+LONGEST = 96
+"""Characters in a name on the hub."""
+
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 def is_id(ref: str) -> bool:
     """Whether the name can be a model of the hub: `org/name`, or an old one without organisation."""
-    return _ID.fullmatch(ref) is not None
+    return len(ref) <= LONGEST and _ID.fullmatch(ref) is not None
+
+
+def find_problem(ref: str) -> str | None:
+    """What is wrong with the name, if it has no scheme by which another plugin would know it."""
+    shown = ref if len(ref) <= 60 else f"{ref[:59]}…"
+    known = is_id(ref) or ":" in ref
+    return None if known else f"{shown!r} is nothing on this machine and cannot be a name on the hub"
 
 
 def fetch(run: Run, ref: str, tokenizer_only: bool) -> FetchedModel:

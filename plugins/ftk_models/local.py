@@ -2,18 +2,19 @@
 
 from pathlib import Path
 
-from ftk.plugin import Artifact, FetchedModel, Run, files
+from ftk.plugin import Artifact, FetchedModel, Run, files, is_there
 
 
 def is_path(ref: str) -> bool:
     """Whether the name is meant as a path: it exists, or looks like nothing else."""
-    return ref.startswith(("/", "./", "../", "~")) or (ref.endswith(".gguf") and "://" not in ref) or Path(ref).exists()
+    meant = ref.startswith(("/", "./", "../", "~")) or (ref.endswith(".gguf") and "://" not in ref)
+    return meant or is_there(Path(ref))
 
 
 def find_problem(ref: str) -> str | None:
     """Why there is no model at the path."""
-    path = Path(ref).expanduser()
-    if not path.exists():
+    path = Path(ref)
+    if not is_there(path):
         return f"there is no folder or file {ref}"
     if path.is_file() and path.suffix != ".gguf":
         return f"{ref} is no .gguf file"

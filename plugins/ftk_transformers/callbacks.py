@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,6 +18,8 @@ from ftk_transformers.settings import Settings
 
 STOPPED = 128 + signal.SIGTERM
 """Exit code of a training that was asked to stop, as a shell has it."""
+
+LEARNING: Sequence[str] = ("loss", "grad_norm", "learning_rate")
 
 RECENT = 20
 """Steps from which the speed is estimated."""
@@ -68,7 +71,7 @@ class Progress(TrainerCallback):
         seconds, tokens = map(sum, zip(*self.recent, strict=True))
         speed = tokens / seconds
         left = (state.max_steps - state.global_step) * seconds / len(self.recent)
-        learning: dict[str, float] = {name: logs[name] for name in ("loss", "grad_norm", "learning_rate") if name in logs}
+        learning = {name: logs[name] for name in LEARNING if name in logs}
         self._emit(state, {**learning, **_rewards(logs), "tokens_per_second": speed, "seconds_left": left})
         _print(state, f"loss {logs['loss']:.4f}  lr {logs['learning_rate']:.3g}  {speed:.0f} tokens/s")
         if not math.isfinite(logs["loss"]):

@@ -8,6 +8,7 @@ from ftk.plugin import (
     Artifact,
     Command,
     Completions,
+    Diagnosis,
     Config,
     DatasetFormat,
     Endpoint,
@@ -24,6 +25,7 @@ from ftk.plugin import (
     hookimpl,
     stage,
 )
+from ftk_transformers import diagnosis
 from ftk_transformers.advice import ADVICE
 from ftk_transformers.checks import find_problems
 from ftk_transformers.keys import SETTINGS, TRAINING_KEYS
@@ -89,6 +91,12 @@ def environment(name: str) -> Environment | None:
 def check(config: Config, formats: Mapping[str, DatasetFormat]) -> Sequence[Problem]:
     """Tell of keys that contradict each other, where this engine trains."""
     return find_problems(config) if config.ftk["engine"] == NAME else []
+
+
+@hookimpl
+def diagnose() -> Sequence[Diagnosis]:
+    """Whether the libraries of this engine are here."""
+    return list(diagnosis.diagnose(ENVIRONMENT.modules, ENVIRONMENT.remedy))
 
 
 @hookimpl

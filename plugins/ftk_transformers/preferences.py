@@ -93,8 +93,7 @@ def make_trainer(
     :param options: further arguments of the trainer.
     """
     unpaired = settings.preference.rl == "kto"
-    more = {**values, **(_kto if unpaired else _dpo)(settings.preference)}
-    args: Any = checked(KTOConfig if unpaired else DPOConfig, more)
+    args: Any = checked(KTOConfig if unpaired else DPOConfig, {**values, **preference_values(settings.preference)})
     kind = AnswerTrainer if unpaired else PairTrainer
     base = None if isinstance(options["model"], PeftModel) else reference()
     trainer = kind(settings, rows, args=args, processing_class=tokenizer, ref_model=base, **options)
@@ -102,23 +101,17 @@ def make_trainer(
     return trainer
 
 
-def _dpo(preference: Preference) -> dict[str, Any]:
+def preference_values(preference: Preference) -> dict[str, Any]:
+    """What trl's training arguments have beyond those of transformers."""
+    common = {"beta": preference.rl_beta or BETA, "max_length": None}
+    if preference.rl == "kto":
+        weights = (preference.kto_desirable_weight, preference.kto_undesirable_weight)
+        desirable, undesirable = (weight or 1.0 for weight in weights)
+        return {**common, "desirable_weight": desirable, "undesirable_weight": undesirable}
     return {
-        **_common(preference),
+        **common,
         "loss_type": preference.losses,
         "loss_weights": preference.loss_weights,
         "label_smoothing": preference.dpo_label_smoothing or 0.0,
         "use_weighting": preference.dpo_use_weighting,
     }
-
-
-def _kto(preference: Preference) -> dict[str, Any]:
-    return {
-        **_common(preference),
-        "desirable_weight": preference.kto_desirable_weight or 1.0,
-        "undesirable_weight": preference.kto_undesirable_weight or 1.0,
-    }
-
-
-def _common(preference: Preference) -> dict[str, Any]:
-    return {"beta": preference.rl_beta or BETA, "max_length": None}

@@ -49,7 +49,7 @@ def find_problems(config: Config) -> Iterator[Problem]:
             "leave it empty; the norm of the gradients is logged as train/grad_norm",
         )
     # Elsewhere than here, the key may be a secret of that place.
-    if config.ftk["backend"] == "local" and mode(config.values) == "online" and not _has_api_key():
+    if config.ftk["backend"] == "local" and mode(config.values) == "online" and not has_api_key():
         yield Problem(
             config.place(("wandb_project",)),
             "the logger wandb has no API key",
@@ -57,7 +57,8 @@ def find_problems(config: Config) -> Iterator[Problem]:
         )
 
 
-def _has_api_key() -> bool:
+def has_api_key() -> bool:
+    """Whether this machine has a key for the server."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     host = urlsplit(os.environ.get("WANDB_BASE_URL") or PUBLIC_SERVER).hostname or ""

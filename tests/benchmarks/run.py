@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
+from staging import measure as measure_staging
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], help="which ones; all, if none is named")
     parser.add_argument("--rounds", type=int, default=15, help="runs of each command")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for the quickstart")
+    parser.add_argument("--rows", type=int, default=40_000, help="rows to stage")
+    parser.add_argument("--axolotl", type=Path, help="the command of an axolotl to compare staging with")
     options = parser.parse_args(arguments)
     for name in options.names or BENCHMARKS:
         BENCHMARKS[name](options)
@@ -66,6 +69,11 @@ def quickstart(options: argparse.Namespace) -> None:
         for score in record["scores"]:
             exact = f"{score['tuned']} of {score['rows']} exact, {score['base']} by the base"
             print(f"quickstart {score['split']:<16} {exact}")
+
+
+def staging(options: argparse.Namespace) -> None:
+    """Staging against encode_batch (the target is 2) and `axolotl preprocess` (0.5), and unchanged data again (0.1)."""
+    measure_staging(options.rows, min(options.rounds, 5), options.axolotl)
 
 
 def _with_peak_memory(command: Command, variables: dict[str, str]) -> tuple[str, int]:
@@ -125,6 +133,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "help": help_command,
     "runs": runs_command,
     "quickstart": quickstart,
+    "staging": staging,
 }
 
 if __name__ == "__main__":

@@ -135,7 +135,12 @@ def _axolotl(place: Place, command: Path, rows: int) -> float:
     }
     path = place.folder / f"axolotl-{rows}.yml"
     path.write_text(yaml.safe_dump(config))
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(place.folder / "hub"), "CUDA_VISIBLE_DEVICES": ""}
+    environment = {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "HF_HOME": str(place.folder / "hub"),
+        "CUDA_VISIBLE_DEVICES": "",
+    }
     start = time.perf_counter()
     done = subprocess.run(
         [command, "preprocess", path], env=environment, cwd=place.folder, capture_output=True, text=True

@@ -26,3 +26,10 @@ def test_the_quickstarts_figures_are_printed() -> None:
     printed = _run("quickstart", "--set", "max_steps=2", "--set", "ftk.evaluate.rows=2")
     for name in ("stage_data", "prepare_model", "train", "merge", "evaluate", "in all", "peak memory"):
         assert re.search(rf"^quickstart {name} +\d+", printed, re.MULTILINE), name
+
+
+@pytest.mark.slow
+def test_the_ratios_of_staging_are_printed() -> None:
+    printed = _run("staging", "--rows", "200", "--rounds", "1")
+    for name in ("staging / encode_batch", "unchanged data / staging"):
+        assert re.search(rf"^{name}: .* = -?\d+\.\d+$", printed, re.MULTILINE), name

@@ -20,12 +20,14 @@ boxed          cpu   ... not built     20 MB  used by boxed
 ...
 $ ftk env build boxed
   environment boxed: is built, 20 MB in .../cache/environments/boxed-cpu-...
-  environment boxed: step 1 of 3: install tiny-box==1.0, tiny-lid==1.0
+  environment boxed: step 1 of 5: install tiny-box==1.0, tiny-lid==1.0
 ...
-  environment boxed: step 2 of 3: uninstall tiny-lid
+  environment boxed: step 2 of 5: uninstall tiny-lid
 ...
-  environment boxed: step 3 of 3: install tiny-seal==1.0
+  environment boxed: step 3 of 5: install tiny-seal==1.0, tiny-torch==1.0
 ...
+  environment boxed: step 5 of 5: install tiny-lash==1.0+cu{cuda}torch{torch}
+  environment boxed: goes without tiny-lash==1.0+cu{cuda}torch{torch}: no index has tiny-lash==1.0+cu13torch2.13
   environment boxed: is there, ... MB after ... s
 boxed  .../cache/environments/boxed-cpu-.../bin/python
 $ ftk env list --json
@@ -47,15 +49,28 @@ error: there is no environment 'boxed' in .../cache/environments
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the packages of the boxed plugin's lock."""
     folder = tmp_path_factory.mktemp("wheels")
-    for name, needs in {"tiny_box": "tiny-lid", "tiny_lid": None, "tiny_seal": None}.items():
-        info = f"{name}-1.0.dist-info"
-        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
-        with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
-            wheel.writestr(f"{name}/__init__.py", 'VERSION = "1.0"\n')
-            wheel.writestr(f"{info}/METADATA", metadata + (f"Requires-Dist: {needs}\n" if needs else ""))
-            wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-            wheel.writestr(f"{info}/RECORD", "")
+    version = 'VERSION = "1.0"\n'
+    _write_wheel(folder, "tiny_box", {"tiny_box/__init__.py": version}, needs="tiny-lid")
+    for name in ("tiny_lid", "tiny_seal"):
+        _write_wheel(folder, name, {f"{name}/__init__.py": version})
+    torch = {"torch/__init__.py": "raise ImportError", "torch/version.py": "__version__, cuda = '2.13.0+cu130', '13.0'"}
+    _write_wheel(folder, "tiny_torch", torch)
+    for fit in ("cu13torch2.13", "cu12torch2.13", "cu13torch2.14"):
+        _write_wheel(folder, "tiny_flash", {"tiny_flash.py": f"FIT = {fit!r}\n"}, version=f"1.0+{fit}")
     return folder
+
+
+def _write_wheel(folder: Path, name: str, content: dict[str, str], version: str = "1.0", needs: str = "") -> None:
+    info = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    about = {
+        f"{info}/METADATA": metadata + (f"Requires-Dist: {needs}\n" if needs else ""),
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/RECORD": "",
+    }
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        for path, text in {**content, **about}.items():
+            wheel.writestr(path, text)
 
 
 @pytest.fixture
@@ -87,11 +102,11 @@ def test_a_run_builds_what_it_needs_and_keeps_ftk_out_of_it(boxed, toy_config: P
     sets = ("--set", "ftk.stages.merge=boxed", "--set", "ftk.evaluate.rows=0")
     done = boxed("run", toy_config, *sets, VIRTUAL_ENV="/elsewhere", PYTHONHOME="")
     assert done.returncode == 0, done.stderr
-    assert "environment boxed: step 1 of 3: install tiny-box==1.0, tiny-lid==1.0" in done.stderr
+    assert "environment boxed: step 1 of 5: install tiny-box==1.0, tiny-lid==1.0" in done.stderr
     assert "note: boxed by tiny_box 1.0" in done.stderr
     seen = json.loads((boxed.run_folder() / "lora-out" / "merged" / "seen.json").read_text())
     (folder,) = _folders(boxed)
-    assert seen["tiny_box"] == "1.0" and seen["others"] == []
+    assert (seen["tiny_box"], seen["tiny_flash"]) == ("1.0", "cu13torch2.13") and seen["others"] == []
     assert seen["prefix"] == str(folder) and seen["path"].startswith(f"{folder}/bin:")
     assert seen["variables"] == ["PYTHONNOUSERSITE"]
     again = boxed("run", toy_config, *sets, PIP_FIND_LINKS="/nowhere")
@@ -125,8 +140,9 @@ def _assert_rebuilt(ftk: Ftk) -> None:
     done = ftk("env", "build", "boxed")
     assert done.returncode == 0, done.stderr
     assert not (Path(row["folder"]) / "litter").exists()
-    names = {item.name for item in Path(row["folder"]).glob("lib/*/site-packages/tiny_*") if item.suffix == ""}
-    assert names == {"tiny_box", "tiny_seal"}
+    found = Path(row["folder"]).glob("lib/*/site-packages/tiny_*")
+    names = {item.name for item in found if item.suffix != ".dist-info"}
+    assert names == {"tiny_box", "tiny_seal", "tiny_flash.py"}
 
 
 @pytest.mark.slow
@@ -172,8 +188,8 @@ def test_what_goes_wrong_is_told_with_its_remedy(boxed, tmp_path: Path) -> None:
     absent = boxed("env", "build", "boxed", PIP_FIND_LINKS=str(tmp_path))
     assert absent.returncode == 1
     assert absent.stderr.splitlines()[-2:] == [
-        "error: the environment boxed failed (step 1 of 3, install tiny-box==1.0, tiny-lid==1.0): the package index does"
-        " not have what the lock names: No matching distribution found for tiny-box==1.0",
+        "error: the environment boxed failed (step 1 of 5, install tiny-box==1.0, tiny-lid==1.0): the package index"
+        " does not have what the lock names: No matching distribution found for tiny-box==1.0",
         "  name an index that has it (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS); all of its output: "
         f"{next((boxed.cache / 'environments').glob('*.log'))}",
     ]

@@ -22,6 +22,8 @@ COMMANDS = {
     "validate": "Check a config, its data and its environments.",
     "env": "List, build or remove the environments of engines.",
     "plugins": "List the installed plugins.",
+    "doctor": "Look for what keeps runs from working on this machine.",
+    "schema": "Print a JSON schema of the config, for editors.",
     "completion": "Have the shell complete commands, options and runs.",
 }
 """Every command with its line of help, so that `ftk --help` needs none of their modules."""

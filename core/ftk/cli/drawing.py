@@ -55,7 +55,7 @@ def draw_statistics(statistics: Statistics, sequence_len: int) -> Iterator[str]:
     share = statistics.trained / max(statistics.tokens, 1)
     yield f"rows        {statistics.train_rows:,} to train on, {statistics.eval_rows:,} held out"
     yield f"tokens      {statistics.tokens:,}, of which {statistics.trained:,} ({share:.0%}) are trained"
-    yield f"duplicates  {statistics.duplicates:,} rows are there already"
+    yield f"duplicates  {statistics.duplicates:,} rows are equal to one before them"
     yield (
         f"lengths     {statistics.shortest:,} to {statistics.longest:,} tokens, half of them at most"
         f" {statistics.median:,}; sequence_len is {sequence_len:,}"

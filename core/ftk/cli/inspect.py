@@ -53,6 +53,7 @@ def command(
     else:
         opened = _of_run(target, runs_dir, backend)
     with opened as staged:
+        _refuse_raw(staged)
         texts = TokenTexts(staged.tokenizer)
         rows = list(islice(_chosen(staged, texts, numbers, grep), max(limit, len(numbers))))
         _refuse_missing(numbers, rows)
@@ -90,6 +91,17 @@ def _chosen(staged: "Staged", texts: "TokenTexts", numbers: tuple[int, ...], gre
         for row in read_rows(staged, split, lambda number: not numbers or number in numbers):
             if grep is None or any(grep in texts.whole(part.ids) for part in row.parts):
                 yield row
+
+
+def _refuse_raw(staged: "Staged") -> None:
+    from ftk.errors import UsageError
+
+    if not staged.data.train_rows:
+        provider = staged.config.provider("stage_data")
+        message = f"{provider} leaves the rows to the engine as they are, so that their tokens are not known before"
+        raise UsageError(
+            message, "let another plugin provide stage_data, if it knows their type: `ftk plugins` lists them"
+        )
 
 
 def _refuse_missing(numbers: tuple[int, ...], rows: "list[StagedRow]") -> None:

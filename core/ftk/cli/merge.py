@@ -1,10 +1,14 @@
 """`ftk merge`: fold a run's adapter into its base model."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ftk.cli.options import json_option, place_options, run_argument
+
+if TYPE_CHECKING:
+    from ftk.record import RunRecord
 
 
 @click.command("merge", epilog="Example: ftk run configs/quickstart.yml --no-merge && ftk merge latest")
@@ -29,8 +33,19 @@ def command(
     trained = record.manifests().get("train")
     if not trained or not trained["result"]:
         raise UsageError(f"{record.id} has not finished its training", f"`ftk run --resume {record.id}` goes on")
-    # Blank, the choice is made anew: that of a run that was told not to merge.
-    unset = ["ftk.stages.merge="] if record.config().ftk["stages"]["merge"] == NO_PROVIDER else []
-    keys = [*unset, *sets]
+    chosen = [f"ftk.stages.merge={_provider(record)}"] if record.config().provider("merge") == NO_PROVIDER else []
+    keys = [*chosen, *sets]
     record = changed_run(record.id, keys, runs_dir, backend)
     return start(record, ["--from", "merge", *set_arguments(keys)], detach, as_json)
+
+
+def _provider(record: "RunRecord") -> str:
+    """Who merges a run that was told not to: whoever its own config names, or nobody, so that the default does."""
+    from ftk.create import CONFIG_FILE
+    from ftk.manager import NO_PROVIDER
+    from ftk.marked_yaml import read_yaml
+
+    with record.backend.open(record.id, CONFIG_FILE) as stream:
+        block = read_yaml(stream.read().decode(), CONFIG_FILE).values.get("ftk") or {}
+    named = (block.get("stages") or {}).get("merge")
+    return "" if named in (None, NO_PROVIDER) else str(named)

@@ -24,9 +24,11 @@ def command(runs: tuple[str, ...], yes: bool, runs_dir: Path | None, backend: st
     for record in found:
         if place.activity(record.id) != "idle":
             raise UsageError(f"{record.id} is being worked on", f"`ftk cancel {record.id}` stops it")
-    names = "".join(f"\n  {place.describe(record.id, '')}" for record in found)
-    if not yes and not click.confirm(f"remove with everything in them:{names}\n?", err=True):
-        raise click.Abort
+    if not yes:
+        click.echo("to be removed, with everything in it:", err=True)
+        for record in found:
+            click.echo(f"  {place.describe(record.id, '')}", err=True)
+        click.confirm("go on?", abort=True, err=True)
     for record in found:
         place.remove(record.id)
         click.echo(f"{record.id} is removed")

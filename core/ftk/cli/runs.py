@@ -17,12 +17,14 @@ def command(runs_dir: Path | None, backend: str | None, as_json: bool) -> None:
     The newest comes last; each one stands with what became of it.
     """
     from ftk.cli.options import open_backend
+    from ftk.names import name_in
     from ftk.record import RunRecord
 
     place, _ = open_backend(runs_dir, backend)
     states = {run_id: RunRecord(place, run_id).state() for run_id in place.runs()}
     if as_json:
-        click.echo(json.dumps([{"run": run_id, "state": state} for run_id, state in states.items()]))
+        rows = [{"run": run_id, "name": name_in(run_id), "state": state} for run_id, state in states.items()]
+        click.echo(json.dumps(rows))
     elif not states:
         click.echo(f"no runs in {place.describe('', '')} yet; start one: `ftk run configs/quickstart.yml`", err=True)
     else:

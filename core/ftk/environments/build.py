@@ -9,6 +9,7 @@ from typing import Any
 
 from ftk import files
 from ftk.environments import pip
+from ftk.environments.fitting import fitting, versions_in
 from ftk.environments.interpreter import find_python, missing_modules
 from ftk.environments.lock import Lock, Step
 from ftk.errors import FtkError, PluginError
@@ -89,8 +90,12 @@ class Builder:
             self._install(number, step, uv, descriptor)
 
     def _install(self, number: int, step: Step, uv: bool, descriptor: int) -> None:
+        lines = self._fitting(step)
+        if lines is None:
+            self._goes_without(step, "this PyTorch is without CUDA")
+            return
         requirements = self.folder / f"step-{number}.txt"
-        files.write_text(requirements, "".join(f"{line}\n" for line in step.requirements))
+        files.write_text(requirements, "".join(f"{line}\n" for line in lines))
         of_pip = ["--progress-bar", "off"] if step.action == "install" else ["--yes"]
         program = (
             ["uv", "pip", step.action, "--python", str(self.python)]
@@ -98,14 +103,30 @@ class Builder:
             else [str(self.python), "-m", "pip", step.action, "--disable-pip-version-check", *of_pip]
         )
         self.tell("environment", name=self.name, message=f"step {number} of {len(self.lock.steps)}: {step}")
-        self._run(number, [*program, *step.options, "-r", str(requirements)], descriptor)
+        try:
+            self._run(number, [*program, *step.options, "-r", str(requirements)], descriptor)
+        except pip.NoSuchPackage:
+            if not step.optional:
+                raise
+            self._goes_without(step, f"no index has {', '.join(line for line in lines if line[0] != '-')}")
+
+    def _fitting(self, step: Step) -> list[str] | None:
+        """The requirements of a step, for the PyTorch that is there by now; None where it fits none of them."""
+        if not step.optional:
+            return list(step.requirements)
+        versions = versions_in(self.python)
+        found = [fitting(line, *versions) for line in step.requirements]
+        return [line for line in found if line] if None not in found else None
+
+    def _goes_without(self, step: Step, reason: str) -> None:
+        self.tell("environment", name=self.name, message=f"goes without {step.packages}: {reason}")
 
     def _run(self, number: int, argv: list[str], descriptor: int) -> None:
         try:
             pip.run(argv, self.python, self.log, descriptor, lambda line: self._tell_step(number, line))
         except pip.InstallerFailed as error:
             what = f"step {number} of {len(self.lock.steps)}, {self.lock.steps[number - 1]}" if number else "the venv"
-            raise FtkError(f"the environment {self.name} failed ({what}): {error.message}", error.remedy) from None
+            raise type(error)(f"the environment {self.name} failed ({what}): {error.message}", error.remedy) from None
         except FileNotFoundError:
             raise FtkError(f"{argv[0]} is not on PATH", f"install it, or unset {pip.INSTALLER_VARIABLE}") from None
 

@@ -31,7 +31,7 @@ def missing_modules(python: Path, modules: Sequence[str]) -> list[str]:
 
     :raises OSError: where it is no Python interpreter.
     """
-    return _ask(python, FIND, *modules).split()
+    return ask(python, FIND, *modules).split()
 
 
 def find_python(version: str) -> Path | None:
@@ -42,14 +42,18 @@ def find_python(version: str) -> Path | None:
     named = shutil.which(f"python{version}")
     for python in (Path(sys.executable), *([Path(named)] if named else [])):
         try:
-            if _ask(python, VERSION).strip() == version:
+            if ask(python, VERSION).strip() == version:
                 return python
         except OSError:
             continue
     return None
 
 
-def _ask(python: Path, program: str, *arguments: str) -> str:
+def ask(python: Path, program: str, *arguments: str) -> str:
+    """What a program prints, run by an interpreter.
+
+    :raises OSError: where it is no Python interpreter.
+    """
     argv = [str(python), "-I", "-c", program, *arguments]
     done = subprocess.run(argv, capture_output=True, text=True, env=foreign_variables(python, os.environ))
     if done.returncode:

@@ -12,17 +12,19 @@ then comes a section for each step, whose header is the call of pip and whose bo
     [pip uninstall]
     torchvision
 
-Comments begin with `#`.
+    [optional pip install --no-deps]
+    flash-attn==2.8.3+cu{cuda}torch{torch}
+
+Where an index has no such package, an optional step is passed over, and the person is told. `{torch}` and `{cuda}` are
+the versions that the steps before have brought; see `ftk.environments.fitting`. Comments begin with `#`.
 """
 
-import shlex
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ftk import files
 from ftk.errors import PluginError
-
-ACTIONS = ("install", "uninstall")
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,22 @@ class Step:
     :param action: `install` or `uninstall`.
     :param options: of that call, such as `--no-deps`.
     :param requirements: lines of a requirements file.
+    :param optional: whether the environment is whole without it.
     """
 
     action: str
     options: tuple[str, ...]
     requirements: tuple[str, ...]
+    optional: bool = False
+
+    @property
+    def packages(self) -> str:
+        """What it is about, for a person."""
+        packages = [line for line in self.requirements if not line.startswith("-")]
+        return ", ".join(packages) if len(packages) < 4 else f"{len(packages)} packages"
 
     def __str__(self) -> str:
-        packages = [line for line in self.requirements if not line.startswith("-")]
-        what = ", ".join(packages) if len(packages) < 4 else f"{len(packages)} packages"
-        return f"{self.action} {what}"
+        return f"{self.action} {self.packages}"
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,7 @@ class Lock:
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with whatever is installed."""
-        steps = [[step.action, step.options, step.requirements] for step in self.steps]
+        steps = [asdict(step) for step in self.steps]
         return files.sha256_of({"python": self.python, "steps": steps})[:12]
 
 
@@ -70,20 +78,23 @@ def read_lock(path: Path) -> Lock:
     :raises PluginError: when it is no lock, naming the line.
     """
     head: dict[str, str] = {}
-    steps: list[tuple[list[str], list[str]]] = []
+    steps: list[Step] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        line = line.partition("#")[0].strip() if line.lstrip().startswith("#") else line.partition(" #")[0].strip()
-        if line.startswith("[") and line.endswith("]"):
-            words = shlex.split(line[1:-1])
-            if words[:1] != ["pip"] or words[1:2] not in [[action] for action in ACTIONS]:
-                raise PluginError(f"{path}:{number}: a step is `[pip install ...]` or `[pip uninstall]`")
-            steps.append((words[1:], []))
+        line = f" {line}".partition(" #")[0].strip()
+        if line.startswith("["):
+            steps.append(_step(line, f"{path}:{number}"))
         elif steps and line:
-            steps[-1][1].append(line)
+            steps[-1] = replace(steps[-1], requirements=(*steps[-1].requirements, line))
         elif line:
             key, _, value = line.partition(":")
             head[key.strip()] = value.strip()
     if not steps or set(head) != {"python", "size"} or not head["size"].isdecimal():
         raise PluginError(f"{path}: a lock begins with `python:` and `size:` (in MB), and has a step at least")
-    built = tuple(Step(words[0], tuple(words[1:]), tuple(lines)) for words, lines in steps)
-    return Lock(head["python"], int(head["size"]), built)
+    return Lock(head["python"], int(head["size"]), tuple(steps))
+
+
+def _step(header: str, place: str) -> Step:
+    match = re.fullmatch(r"\[(optional )?pip (install|uninstall)((?: --\S+)*)\]", header)
+    if match is None:
+        raise PluginError(f"{place}: a step is `[pip install ...]`, `[optional pip install ...]` or `[pip uninstall]`")
+    return Step(match[2], tuple(match[3].split()), (), optional=bool(match[1]))

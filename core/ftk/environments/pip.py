@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from textwrap import shorten
 
 from ftk.advice import Advice
 from ftk.environments.interpreter import foreign_variables
@@ -18,14 +19,26 @@ from ftk.errors import FtkError
 INSTALLER_VARIABLE = "FTK_INSTALLER"
 """`pip`, which comes with Python, or `uv`, which is faster and must be on PATH."""
 
+WIDTH = 80
+"""Characters that are told of a line."""
+
 POLL = 0.1
 """Seconds between two looks at the output."""
 
 PR_SET_PDEATHSIG = 1
 """The request of prctl(2) in Linux."""
 
+SETTINGS = {"PIP_USER": "0", "PIP_NO_INPUT": "1", "PYTHONUNBUFFERED": "1"}
+"""Variables for the installer: it installs into the environment, asks nothing, and prints at once."""
+
 TAIL = 20_000
 """Bytes at the end of the output in which known failures are looked for."""
+
+ABSENT = Advice(
+    r"No matching distribution found|Could not find a version that satisfies|No solution found",
+    "the package index does not have what the lock names",
+    "name an index that has it (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS)",
+)
 
 # In this order: an index that is not reached has no distributions either.
 ADVICE = (
@@ -36,11 +49,7 @@ ADVICE = (
         "the package index cannot be reached",
         "an environment is downloaded once: connect this machine, or name an index that it reaches (PIP_INDEX_URL)",
     ),
-    Advice(
-        r"No matching distribution found|Could not find a version that satisfies|No solution found",
-        "the package index does not have what the lock names",
-        "name an index that has it (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS)",
-    ),
+    ABSENT,
     Advice(
         r"subprocess-exited-with-error|Failed building wheel|Failed to build",
         "a package has no wheel for this machine and could not be compiled",
@@ -55,6 +64,10 @@ TOLD = re.compile(r"^(Collecting|Downloading|Processing|Building|Installing|Unin
 
 class InstallerFailed(FtkError):
     """A call of the installer ended with an error."""
+
+
+class NoSuchPackage(InstallerFailed):
+    """No index has what was asked for."""
 
 
 def uses_uv() -> bool:
@@ -81,7 +94,7 @@ def run(argv: Sequence[str], python: Path, log: Path, lock: int, tell: Callable[
         start = output.tell()
         process = subprocess.Popen(
             argv,
-            env={**foreign_variables(python, os.environ), "PIP_USER": "0", "PIP_NO_INPUT": "1"},
+            env={**foreign_variables(python, os.environ), **SETTINGS},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -92,7 +105,7 @@ def run(argv: Sequence[str], python: Path, log: Path, lock: int, tell: Callable[
     try:
         for line in _lines(process, log, start):
             if TOLD.match(line):
-                tell(line)
+                tell(shorten(line.partition(" (from ")[0], WIDTH))
     except BaseException:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -132,4 +145,5 @@ def _failure(code: int, log: Path, start: int) -> InstallerFailed:
     last = errors[-1] if errors else next(iter(output.strip().splitlines()[::-1]), "it printed nothing")
     if advice is None:
         return InstallerFailed(last, more)
-    return InstallerFailed(f"{advice.meaning}: {last}", f"{advice.remedy}; {more}")
+    kind = NoSuchPackage if advice is ABSENT else InstallerFailed
+    return kind(f"{advice.meaning}: {last}", f"{advice.remedy}; {more}")

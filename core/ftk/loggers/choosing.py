@@ -15,15 +15,30 @@ if TYPE_CHECKING:
     from ftk.loggers.logger import Logger
     from ftk.manager import Manager
 
-LOGGERS: Schema = {"type": ["array", "null"], "items": {"type": "string"}, "default": None}
+LOGGERS: Schema = {
+    "type": ["array", "null"],
+    "items": {"type": "string"},
+    "default": None,
+    "description": "who logs; empty for those that keys such as their project's name ask for",
+}
 """The key `ftk.loggers`."""
 
 LOGGING: Schema = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "drain": {"type": "number", "minimum": 0, "default": 10},
-        "system_interval": {"type": "number", "exclusiveMinimum": 0, "default": 15},
+        "drain": {
+            "type": "number",
+            "minimum": 0,
+            "default": 10,
+            "description": "seconds that loggers have at the end of a run",
+        },
+        "system_interval": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "default": 15,
+            "description": "seconds between two looks at the machine",
+        },
     },
 }
 """The key `ftk.logging`: seconds that loggers have at the end of a run, and between two looks at the machine."""

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import signal
+import socket
 import sys
 import time
 from collections import deque
@@ -90,8 +91,8 @@ def _without_missing_flash_attention(cfg: Any) -> None:
 
 def _use_gloo() -> None:
     """Let DeepSpeed and accelerate talk by gloo, which neither chooses by itself where there is no GPU."""
-    alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
-    for name, value in alone.items():
+    alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
+    for name, value in {**alone, "MASTER_PORT": _free_port()}.items():
         os.environ.setdefault(name, value)
     import deepspeed.comm
     from accelerate import PartialState
@@ -103,6 +104,12 @@ def _use_gloo() -> None:
         original(self, cpu, **{"backend": "gloo", **options})
 
     PartialState.__init__ = with_gloo
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 class Begin(TrainerCallback):
@@ -182,12 +189,13 @@ class Progress(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
         """Report a training step or an evaluation."""
         logs = {name: float(value) for name, value in (logs or {}).items() if _is_number(value)}
-        for name, kept in (("loss", "train_loss"), ("eval_loss", "eval_loss")):
-            if name in logs:
-                RESULTS[kept] = logs[name] if math.isfinite(logs[name]) else None
-        RESULTS["steps"] = state.global_step
         if state.is_world_process_zero and ("loss" in logs or "eval_loss" in logs):
             self._report(state, logs)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Note what came out, of this process and of those before it that were cut short."""
+        last = {name: _last(state.log_history, name) for name in ("loss", "eval_loss")}
+        RESULTS.update(steps=state.global_step, train_loss=last["loss"], eval_loss=last["eval_loss"])
 
     def _report(self, state: Any, logs: dict[str, float]) -> None:
         kept = {name: logs[name] for name in logs if name in ("loss", "grad_norm", "learning_rate", "eval_loss")}
@@ -201,6 +209,12 @@ class Progress(TrainerCallback):
         REPORTER.emit("metrics", step=state.global_step, steps=state.max_steps, epoch=state.epoch, **finite)
         if not math.isfinite(logs.get("loss", 0.0)):
             REPORTER.notice(f"the training diverged: loss {logs['loss']} at step {state.global_step}")
+
+
+def _last(history: list[dict[str, Any]], name: str) -> float | None:
+    """The last value of that name; None where there is none, or where it is no number that JSON knows."""
+    value = float(next((entry[name] for entry in reversed(history) if name in entry), math.nan))
+    return value if math.isfinite(value) else None
 
 
 def _tokens(state: Any) -> int:

@@ -13,6 +13,7 @@ def config() -> Callable[..., Config]:
     """Makes a resolved config of these keys."""
 
     def make(**keys: Any) -> Config:
-        return Config({"ftk": {"axolotl": {"nproc": None, "launcher": None, "telemetry": False}}, **keys})
+        block = {"axolotl": {"nproc": None, "launcher": None, "telemetry": False}, "stages": {"stage_data": "formats"}}
+        return Config({"ftk": block, **keys})
 
     return make

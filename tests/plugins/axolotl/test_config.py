@@ -10,6 +10,7 @@ from ftk.config import Config
 from ftk.create import prepare_config
 from ftk.errors import ProblemsFound
 from ftk.manager import Manager
+from ftk_axolotl.engine_config import passed_on
 
 CONFIG = """\
 base_model: some/model
@@ -40,6 +41,20 @@ def test_keys_that_only_axolotl_has_are_known(tmp_path: Path, manager: Manager) 
     assert resolved(tmp_path, manager)["sample_packing"] is True
 
 
+def test_keys_go_through_as_they_are(tmp_path: Path, manager: Manager) -> None:
+    given = {
+        "flash_attention": True,
+        "learning_rate": "2e-5",
+        "lora_target_modules": ["q_proj"],
+        "model_config": {"a": 1},
+    }
+    config = resolved(tmp_path, manager, "".join(f"{key}: {json.dumps(value)}\n" for key, value in given.items()))
+    passed = passed_on(config)
+    own = {"adapter": "qlora", "load_in_4bit": True, "sample_packing": True, "base_model": "some/model"}
+    assert {key: passed[key] for key in (*given, *own)} == {**given, **own}
+    assert "ftk" not in passed and "datasets" not in passed
+
+
 def test_a_persons_own_deepspeed_config_comes_along(tmp_path: Path, manager: Manager) -> None:
     own: dict[str, Any] = {"zero_optimization": {"stage": 1}}
     (tmp_path / "own.json").write_text(json.dumps(own))
@@ -62,6 +77,17 @@ def test_the_paths_of_presets_stay(tmp_path: Path, manager: Manager) -> None:
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, manager: Manager, more: str, word: str) -> None:
     (tmp_path / "own.json").write_text("{")
-    with pytest.raises(ProblemsFound, match="config.yml:1") as raised:
+    with pytest.raises(ProblemsFound, match=r"config\.yml:1") as raised:
         resolved(tmp_path, manager, more)
     assert word in str(raised.value)
+
+
+def test_types_that_only_axolotl_knows_can_go_to_it(tmp_path: Path, manager: Manager) -> None:
+    text = CONFIG.replace(CONFIG.split("\n")[3], "    type: creative_acr.load_answer")
+    (tmp_path / "data.jsonl").write_text("{}\n")
+    path = tmp_path / "config.yml"
+    path.write_text(text)
+    with pytest.raises(ProblemsFound, match=r"ftk\.stages\.stage_data=axolotl"):
+        prepare_config(path, None, [], manager)
+    path.write_text(text + "  stages: {stage_data: axolotl}\n")
+    assert "sequence_len" not in prepare_config(path, None, [], manager).values

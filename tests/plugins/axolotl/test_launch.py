@@ -6,22 +6,34 @@ import pytest
 
 from ftk.command import PYTHON
 from ftk.config import Config
-from ftk_axolotl.launch import argv, variables
+from ftk_axolotl.launch import argv, find_launch_problems, variables
 
 
 def test_one_process_is_a_plain_python() -> None:
-    assert argv(None, 1, ("axolotl.yml",)) == (PYTHON, "-m", "axolotl.cli.train", "axolotl.yml")
+    assert argv(None, 1, 1, ("axolotl.yml",)) == (PYTHON, "-m", "axolotl.cli.train", "axolotl.yml")
+
+
+def test_one_process_is_not_spread_over_gpus() -> None:
+    assert "--nproc-per-node=1" in argv(None, 1, 4, ())
+
+
+def test_python_starts_one_process(config: Callable[..., Config]) -> None:
+    one = config()
+    block = {**one.ftk["axolotl"], "launcher": "python"}
+    assert list(find_launch_problems(Config({"ftk": {**one.ftk, "axolotl": block}}))) == []
+    two = Config({"ftk": {**one.ftk, "axolotl": {**block, "nproc": 2}}})
+    assert [problem.message for problem in find_launch_problems(two)] == ["python starts one process, not 2"]
 
 
 def test_several_processes_have_a_launcher() -> None:
-    command = argv(None, 2, ("axolotl.yml",))
+    command = argv(None, 2, 2, ("axolotl.yml",))
     assert command[:3] == (PYTHON, "-m", "torch.distributed.run")
     assert "--nproc-per-node=2" in command
     assert command[-3:] == ("-m", "axolotl.cli.train", "axolotl.yml")
 
 
 def test_accelerate_can_be_chosen() -> None:
-    assert "--num_processes=2" in argv("accelerate", 2, ())
+    assert "--num_processes=2" in argv("accelerate", 2, 2, ())
 
 
 @pytest.mark.parametrize(
@@ -37,7 +49,7 @@ def test_deepspeed_is_never_replaced(
 def test_telemetry_is_off_unless_it_is_wanted(config: Callable[..., Config]) -> None:
     quiet = config()
     assert variables(quiet, 1, True)["AXOLOTL_DO_NOT_TRACK"] == "1"
-    told = Config({"ftk": {"axolotl": {**quiet.ftk["axolotl"], "telemetry": True}}})
+    told = Config({"ftk": {**quiet.ftk, "axolotl": {**quiet.ftk["axolotl"], "telemetry": True}}})
     assert "AXOLOTL_DO_NOT_TRACK" not in variables(told, 1, True)
 
 

@@ -38,7 +38,8 @@ def find(tmp_path: Path) -> Find:
             content = "".join(json.dumps(row) + "\n" for row in content)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         raw = read_yaml(text.replace("{path}", str(path)), "c.yml")
-        values = {**raw.values, "ftk": {"data": complete(raw.values.get("ftk", {}).get("data", {}), BLOCK)}}
+        block = {"data": complete(raw.values.get("ftk", {}).get("data", {}), BLOCK), "stages": {"stage_data": "formats"}}
+        values = {**raw.values, "ftk": block}
         return [str(problem).replace(f"{tmp_path}/", "") for problem in manager.check(Config(values, raw.place))]
 
     return check
@@ -104,7 +105,7 @@ def test_a_file_of_an_unknown_kind_is_told_with_the_line_of_its_path(find: Find)
 def test_an_unknown_format_is_told_with_the_nearest(find: Find) -> None:
     text = "datasets:\n  - path: {path}\n    type: user_defind\ntrain_on_inputs: false\n"
     assert find([GOOD], text) == ["c.yml:3: there is no dataset format 'user_defind'; did you mean `user_defined`?"]
-    assert "those known: user_defined" in find([GOOD], text.replace("user_defind", "zzz"))[0]
+    assert "those known: alpaca, " in find([GOOD], text.replace("user_defind", "zzz"))[0]
 
 
 def test_an_unknown_option_is_told_with_its_line_and_the_nearest(find: Find) -> None:

@@ -109,7 +109,11 @@ def test_rows_are_known_by_the_line_that_they_begin_on(tmp_path: Path) -> None:
     write_csv(tmp_path / "rows.csv")
     assert [place for place, _ in read(tmp_path / "rows.csv", "csv")] == ["rows.csv:2", "rows.csv:4", "rows.csv:5"]
     write_list(tmp_path / "rows.json")
-    assert [place for place, _ in read(tmp_path / "rows.json", "json")] == ["rows.json:2", "rows.json:6", "rows.json:10"]
+    assert [place for place, _ in read(tmp_path / "rows.json", "json")] == [
+        "rows.json:2",
+        "rows.json:6",
+        "rows.json:10",
+    ]
     write_parquet(tmp_path / "rows.parquet")
     assert [place for place, _ in read(tmp_path / "rows.parquet", "parquet")] == [
         *("rows.parquet:row 1", "rows.parquet:row 2", "rows.parquet:row 3")
@@ -143,9 +147,7 @@ def test_a_list_may_be_larger_than_what_is_read_at_a_time(tmp_path: Path, monkey
         ("[]", None, ""),
     ],
 )
-def test_a_broken_list_is_told_where_it_breaks(
-    content: str, place: str | None, message: str, tmp_path: Path
-) -> None:
+def test_a_broken_list_is_told_where_it_breaks(content: str, place: str | None, message: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
     path.write_text(content)
     found = read(path, "json")

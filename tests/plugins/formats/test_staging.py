@@ -1,7 +1,7 @@
 """Rows are tokenised once, into the cache and the run."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,70 @@ def test_all_data_sets_are_joined_in_order(make_run: MakeRun) -> None:
     run = make_run([row(0), row(1)], [row(2)])
     staging.stage_data(run)
     assert trained(run) == [0, 1, 2]
+
+
+def write_rows(path: Path, numbers: Sequence[int]) -> None:
+    """A file of rows."""
+    path.write_text("".join(json.dumps(row(number)) + "\n" for number in numbers))
+
+
+def test_data_to_evaluate_on_are_held_out_whole(make_run: MakeRun) -> None:
+    run = make_run([row(0), row(1)], test_datasets=[{"path": "test-data.jsonl", "type": {}}])
+    write_rows(run.folder / "test-data.jsonl", [7, 8, 9])
+    staged = staging.stage_data(run)
+    assert (staged.train_rows, staged.eval_rows) == (2, 3)
+    assert (trained(run), held_out(run)) == ([0, 1], [7, 8, 9])
+    assert [item["row"] for item in table(run, "eval-rows.parquet")] == [3, 4, 5]
+
+
+def test_a_folder_is_read_file_by_file(make_run: MakeRun) -> None:
+    run = make_run([row(0)])
+    for name, number in (("b.jsonl", 2), ("a.jsonl", 1)):
+        (run.folder / "data").mkdir(exist_ok=True)
+        write_rows(run.folder / "data" / name, [number])
+    run.config["datasets"][0]["path"] = "data"
+    staging.stage_data(run)
+    assert trained(run) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("split", "numbers"),
+    [
+        ("train[:3]", [0, 1, 2]),
+        ("train[2:4]", [2, 3]),
+        ("train[8:]", [8, 9]),
+        ("train[:20%]", [0, 1]),
+        ("train[50%:70%]", [5, 6]),
+        ("train[:]", list(range(10))),
+    ],
+)
+def test_a_split_may_be_read_in_part(make_run: MakeRun, split: str, numbers: list[int]) -> None:
+    run = make_run([row(number) for number in range(10)])
+    run.config["datasets"][0]["split"] = split
+    staging.stage_data(run)
+    assert trained(run) == numbers
+
+
+def test_rows_that_are_there_already_are_left_out_where_that_is_wanted(make_run: MakeRun) -> None:
+    rows = [row(0), row(1), row(0), row(0, "w1")]
+    run = make_run(rows, [row(1)], dataset_exact_deduplication=True)
+    assert staging.stage_data(run).duplicate_rows == 2
+    assert [item["row"] for item in table(run, "train-rows.parquet")] == [1, 2, 4]
+    assert staging.stage_data(make_run(rows)).train_rows == 4
+
+
+def test_rows_that_are_too_long_are_cut_where_that_is_wanted(make_run: MakeRun) -> None:
+    run = make_run([row(0, "w1 " * 10)], sequence_len=8, excess_length_strategy="truncate")
+    assert staging.stage_data(run).truncated_rows == 1
+    assert table(run, "train.parquet")[0]["labels"] == [UNTRAINED] + [4] * 7
+    events = (run.folder / "events" / "driver.jsonl").read_text()
+    assert "1 rows longer than sequence_len 8 are cut" in events
+
+
+def test_all_rows_that_are_bad_are_told(make_run: MakeRun) -> None:
+    with pytest.raises(ProblemsFound) as error:
+        staging.stage_data(make_run([row(0), {}, row(1), {}]))
+    assert [problem.place for problem in error.value.problems] == ["data-0.jsonl:2", "data-0.jsonl:4"]
 
 
 def test_samples_are_the_first_rows_as_text(make_run: MakeRun) -> None:

@@ -41,7 +41,8 @@ class Server:
             )
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
-            assert time.monotonic() < deadline, (self._folder / "server.txt").read_text()
+            alive = self._process.poll() is None and time.monotonic() < deadline
+            assert alive, (self._folder / "server.txt").read_text()
             time.sleep(0.2)
 
     def _answers(self) -> bool:

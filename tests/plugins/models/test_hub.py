@@ -19,7 +19,7 @@ def _load(path: Path) -> ModuleType:
     return module
 
 
-hub_server: Any = _load(Path(__file__).with_name("hub_server.py"))
+hub_server: Any = _load(Path(__file__).parent.parent.parent / "hub_server.py")
 
 TOKENIZER = {"config.json": b"{}", "tokenizer.json": b"{t}", "tokenizer_config.json": b"{tc}"}
 FILES = {**TOKENIZER, "model.safetensors": b"weights" * 100}

@@ -51,11 +51,14 @@ class Job:
 
     :param folder: the run's folder.
     :param data: the folder with `train.parquet`.
+    :param base: the base model's folder.
+    :param config: what resolved.yml holds.
     """
 
     folder: Path
     data: Path
     base: Path
+    config: Mapping[str, Any]
 
     @property
     def tokenizer(self) -> Path:
@@ -145,10 +148,10 @@ def make_job(tmp_path: Path, tiny_model: Path) -> Callable[..., Job]:
     """Makes a run folder: `make_job(name, rows, evaluation_rows, settings)`."""
 
     def make(name: str, rows: int, evaluation: int, settings: Mapping[str, Any]) -> Job:
-        job = Job(tmp_path / name, tmp_path / f"{name}-data", tiny_model)
+        job = Job(tmp_path / name, tmp_path / f"{name}-data", tiny_model, {**CONFIG, **settings})
         job.folder.mkdir()
         job.data.mkdir()
-        (job.folder / "resolved.yml").write_text(yaml.safe_dump({**CONFIG, **settings}))
+        (job.folder / "resolved.yml").write_text(yaml.safe_dump(job.config))
         write_rows(job.data / "train.parquet", rows)
         if evaluation:
             write_rows(job.data / "eval.parquet", evaluation)

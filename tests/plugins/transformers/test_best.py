@@ -1,4 +1,4 @@
-"""The best checkpoint is found, kept and exported, and a training ends when none is found any more, also after kills."""
+"""The best checkpoint is kept and exported, and a training ends when none is found any more, also after kills."""
 
 import json
 import signal

@@ -10,6 +10,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+SAVING = {"saves_per_epoch": 1, "save_first_step": True, "save_total_limit": 2}
+
 LONG = {"num_epochs": 4, "save_steps": 7, "save_total_limit": 2}
 """Settings for 40 rows: 40 steps, 10 an epoch; checkpoints lie within epochs, and steps between them."""
 
@@ -26,7 +28,7 @@ def losses(job: Any) -> list[tuple[int, float]]:
 
 
 def test_an_adapter_is_trained_and_reported(make_job: Callable[..., Any]) -> None:
-    job = make_job("run", 10, 4, {"num_epochs": 4, "saves_per_epoch": 1, "save_total_limit": 2, "bf16": True})
+    job = make_job("run", 10, 4, {**SAVING, "num_epochs": 4, "bf16": True})
     done = job.train()
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -48,6 +50,7 @@ def test_an_adapter_is_trained_and_reported(make_job: Callable[..., Any]) -> Non
     assert steps[-1]["seconds_left"] == 0
     assert all(event["tokens_per_second"] > 0 for event in steps)
     assert [event["step"] for event in job.events("metrics") if "eval_loss" in event] == [3, 6, 9, 12]
+    assert [event["step"] for event in job.events("checkpoint")] == [1, 3, 6, 9, 12]
     assert job.events("checkpoint")[-1]["path"] == "lora-out/checkpoint-12"
     assert [event["message"].split(":")[0] for event in job.events("notice")] == ["bf16"]
 

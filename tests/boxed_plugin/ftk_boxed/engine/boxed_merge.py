@@ -7,12 +7,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import tiny_box
+import tiny_flash
+
 from ftk.reporter import Reporter
 
 folder = Path(sys.argv[1])
 folder.mkdir(parents=True)
 seen = {
     "tiny_box": tiny_box.VERSION,
+    "tiny_flash": tiny_flash.FIT,
     "others": [name for name in ("tiny_lid", "click", "pluggy", "ftk.files", "ftk_toy") if find_spec(name)],
     "prefix": sys.prefix,
     "path": os.environ["PATH"],

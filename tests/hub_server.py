@@ -13,8 +13,10 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REVISIONS = ("main", "v1", COMMIT)
 TOKEN = "hf_good"
 
-_API = re.compile(r"/api/models/(?P<repo>[\w-]+/[\w-]+)(/(?P<what>revision|tree)/(?P<revision>[^/?]+))?(\?.*)?")
-_FILE = re.compile(r"/(?P<repo>[\w-]+/[\w-]+)/resolve/(?P<revision>[^/?]+)/(?P<path>[^?]+)")
+_API = re.compile(
+    r"/api/(models|datasets)/(?P<repo>[\w-]+/[\w-]+)(/(?P<what>revision|tree)/(?P<revision>[^/?]+))?(\?.*)?"
+)
+_FILE = re.compile(r"/(datasets/)?(?P<repo>[\w-]+/[\w-]+)/resolve/(?P<revision>[^/?]+)/(?P<path>[^?]+)")
 
 
 @dataclass

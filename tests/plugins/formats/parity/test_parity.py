@@ -1,0 +1,176 @@
+"""Every format gives the token ids and labels that axolotl gives the same rows."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+import ftk_formats.plugin
+from ftk.manager import Manager
+from ftk.plugin import Artifact, Cache, Config, Run, complete, hookimpl
+from ftk.testing.tiny_model import write_tiny_model
+
+HERE = Path(__file__).parent
+
+SPEC = importlib.util.spec_from_file_location("cases", HERE / "cases.py")
+assert SPEC is not None and SPEC.loader is not None
+cases = importlib.util.module_from_spec(SPEC)
+sys.modules["cases"] = cases
+SPEC.loader.exec_module(cases)
+
+ALL = {**cases.CASES, **cases.PAIRS}
+
+SEQUENCE_LEN = 512
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def python() -> str:
+    """The interpreter that has axolotl."""
+    found = os.environ.get("FTK_TEST_AXOLOTL")
+    if not found:
+        pytest.skip("FTK_TEST_AXOLOTL names no interpreter that has axolotl")
+    return found
+
+
+def write_llama_like(folder: Path) -> Path:
+    """A model with a tokenizer that puts `<s>` before whatever it encodes, as Llama's do."""
+    write_tiny_model(folder)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<unk>", "<s>", "</s>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=600, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    tokenizer.train_from_iterator([(HERE / "cases.py").read_text(encoding="utf-8")] * 2, trainer)
+    start = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", 1)])
+    tokenizer.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), start])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    named = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", **named}), encoding="utf-8"
+    )
+    return folder
+
+
+MODELS = {"llama-like": write_llama_like, "bytes": write_tiny_model}
+
+
+def entry(name: str, folder: Path) -> dict[str, Any]:
+    """The data set of a case, written to a file."""
+    case = ALL[name]
+    file = folder / f"{list(ALL).index(name)}.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in case.rows), encoding="utf-8")
+    kind = {} if case.type is None else {"type": case.type}
+    return {"path": str(file), "ds_type": "json", **kind, **case.entry}
+
+
+def axolotl_config(name: str, model: Path, folder: Path) -> dict[str, Any]:
+    """The config of a case for axolotl."""
+    return {
+        "base_model": str(model),
+        "datasets": [entry(name, folder)],
+        "sequence_len": SEQUENCE_LEN,
+        "micro_batch_size": 1,
+        "gradient_accumulation_steps": 1,
+        "num_epochs": 1,
+        "learning_rate": 1e-4,
+        "optimizer": "adamw_torch",
+        "bf16": False,
+        "dataset_num_proc": 1,
+        "shuffle_merged_datasets": False,
+        "dataset_prepared_path": str(folder / "prepared" / str(list(ALL).index(name))),
+        "output_dir": str(folder / "out" / str(list(ALL).index(name))),
+        **ALL[name].keys,
+    }
+
+
+@pytest.fixture(scope="session", params=MODELS)
+def prepared(request: pytest.FixtureRequest, python: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The folder of a model, and what axolotl makes of every case with it."""
+    folder = tmp_path_factory.mktemp("parity")
+    model = MODELS[request.param](folder / "model")
+    (folder / "cases.json").write_text(json.dumps({name: axolotl_config(name, model, folder) for name in ALL}))
+    argv = [python, str(HERE / "in_axolotl.py"), str(folder / "cases.json"), str(folder / "out.json")]
+    quiet = {"AXOLOTL_DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HOME": str(folder)}
+    with (folder / "log.txt").open("w") as log:
+        done = subprocess.run(argv, cwd=folder, env={**os.environ, **quiet}, stdout=log, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, (folder / "log.txt").read_text()[-3000:]
+    return model, json.loads((folder / "out.json").read_text())
+
+
+def stage(name: str, model: Path, folder: Path) -> tuple[Run, list[dict[str, Any]]]:
+    """The rows that ftk makes of a case, and the run that did it."""
+
+    class Source:
+        @hookimpl
+        def prepare_tokenizer(self, run: Run) -> Artifact:
+            return Artifact("cache", "model")
+
+    manager = Manager()
+    manager.register(ftk_formats.plugin, "formats")
+    manager.register(Source(), "source")
+    (folder / "cache").mkdir()
+    (folder / "cache" / "model").symlink_to(model)
+    (folder / "run").mkdir()
+    values = complete(
+        {"datasets": [entry(name, folder / "run")], "sequence_len": SEQUENCE_LEN, **ALL[name].keys},
+        {"properties": ftk_formats.plugin.KEYS},
+    )
+    limits = complete({"max_truncated": 0.9, "allow_untrained_eos": True}, ftk_formats.gate.BLOCK)
+    config = Config({**values, "ftk": {"data": limits, "stages": {"prepare_model": "source"}}})
+    backend: Any = None
+    run = Run(folder / "run", Cache(folder / "cache"), config, manager, backend)
+    staged = ftk_formats.plugin.stage_data(run)
+    return run, parquet(run.path(staged.folder / staged.TRAIN))
+
+
+def parquet(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file."""
+    import pyarrow.parquet as pq
+
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
+
+
+def given(prepared: Any, name: str) -> Mapping[str, Any]:
+    """What axolotl made of a case."""
+    found: Mapping[str, Any] = prepared[1][name]
+    assert "error" not in found, found
+    return found
+
+
+@pytest.mark.parametrize("name", cases.CASES)
+def test_ids_and_labels_are_the_same(prepared: Any, name: str, tmp_path: Path) -> None:
+    expected = given(prepared, name)["rows"]
+    assert expected
+    _, rows = stage(name, prepared[0], tmp_path)
+    assert [{key: row[key] for key in ("input_ids", "labels")} for row in rows] == expected
+
+
+@pytest.mark.parametrize("name", cases.PAIRS)
+def test_the_text_of_pairs_is_the_same(prepared: Any, name: str, tmp_path: Path) -> None:
+    expected = given(prepared, name)["rows"]
+    _, rows = stage(name, prepared[0], tmp_path)
+    assert [{key: row[key] for key in wanted} for row, wanted in zip(rows, expected, strict=True)] == expected
+
+
+@pytest.mark.parametrize("name", [name for name, case in ALL.items() if {"tokens", "special_tokens"} & set(case.keys)])
+def test_the_tokenizer_is_the_same(prepared: Any, name: str, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    expected = given(prepared, name)
+    run, _ = stage(name, prepared[0], tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(run.path(run.tokenizer()))
+    special = {key: [getattr(tokenizer, key), getattr(tokenizer, f"{key}_id")] for key in expected["special"]}
+    added = {str(number): [str(token), token.special] for number, token in tokenizer.added_tokens_decoder.items()}
+    assert (special, added, tokenizer.chat_template) == (expected["special"], expected["added"], expected["template"])
