@@ -35,11 +35,12 @@ def keys() -> Iterator[str]:
     for stage in PROVIDED:
         declaration = manager.declaration(stage, manager.provider(stage, {}))
         declared = {**declaration.keys, **declaration.settings, **declared}
-    yield "| key | values | default |"
-    yield "| --- | --- | --- |"
+    yield "| key | values | default | meaning |"
+    yield "| --- | --- | --- | --- |"
     for name, schema in sorted(declared.items()):
         default = schema.get("default")
-        yield f"| `{name}` | {_values(schema)} | {'' if default is None else f'`{_text(default)}`'} |"
+        shown = "" if default is None else f"`{_text(default)}`"
+        yield f"| `{name}` | {_values(schema)} | {shown} | {schema.get('description', '')} |"
 
 
 def _values(schema: Mapping[str, Any]) -> str:

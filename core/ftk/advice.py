@@ -27,9 +27,20 @@ SMALLER = (
 
 GENERAL = (
     Advice(
-        r"No space left on device|ENOSPC|\[Errno 28\]",
+        r"killed by signal: Bus error|insufficient shared memory|No space left on device: '/dev/shm",
+        "shared memory is used up",
+        "enlarge /dev/shm (of a container: --shm-size), or set dataloader_num_workers: 0",
+    ),
+    Advice(
+        r"No space left on device|ENOSPC|\[Errno 28\]|Disk quota exceeded|\[Errno 122\]"
+        r"|PytorchStreamWriter failed writing",
         "the disk is full",
         "free some space; finished stages and checkpoints are kept, so `ftk run --resume RUN` goes on",
+    ),
+    Advice(
+        r"Read-only file system|\[Errno 30\]",
+        "a folder cannot be written",
+        "name other folders for runs and cache: FTK_RUNS_DIR, FTK_CACHE_DIR; `ftk doctor` looks at them",
     ),
     Advice(
         r"MemoryError|Cannot allocate memory|DefaultCPUAllocator: (can't|not enough) allocate",

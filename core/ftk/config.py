@@ -8,6 +8,7 @@ from typing import Any
 
 from ftk.accelerator import Kind
 from ftk.block import block_schema
+from ftk.environments.choosing import unknown_names
 from ftk.errors import FtkError, Problem, ProblemsFound, UsageError
 from ftk.home import Home
 from ftk.loggers.choosing import choose_loggers, logger_keys
@@ -145,12 +146,13 @@ def resolve(raw: MarkedYaml, overrides: Sequence[Override], manager: Manager) ->
         raise ProblemsFound(problems)
     chosen, misnamed = _choose(values["ftk"], manager, place)
     loggers, unknown_loggers = choose_loggers(values["ftk"]["loggers"], values, manager, place)
+    unknown = [*unknown_loggers, *unknown_names(values["ftk"]["environments"], manager, place)]
     keys = {**logger_keys(manager), **_keys(chosen, manager)}
     schema = {"type": "object", "properties": keys, "required": ["base_model", "datasets"]}
     checked = complete({key: value for key, value in values.items() if key != "ftk"}, schema)
     # Without all providers nobody knows all the keys, so an unread one would be a false alarm.
     unread = () if misnamed else unread_keys(checked, keys, chosen, manager, place)
-    problems += [*misnamed, *find_problems(checked, schema, place), *unread, *unknown_loggers]
+    problems += [*misnamed, *find_problems(checked, schema, place), *unread, *unknown]
     if problems:
         raise ProblemsFound(problems)
     values["ftk"]["loggers"] = loggers

@@ -55,18 +55,20 @@ class EventReader:
 
     :param backend: where the run lives.
     :param run_id: the run.
+    :param folder: where in the run they lie.
     """
 
-    def __init__(self, backend: Backend, run_id: str) -> None:
+    def __init__(self, backend: Backend, run_id: str, folder: str = FOLDER) -> None:
         self._backend = backend
         self._run_id = run_id
+        self._folder = folder
         self._offsets: dict[str, int] = {}
 
     def new(self) -> list[Event]:
         """The events since the last call, ordered by time."""
         found: list[Event] = []
-        for name in self._backend.list(self._run_id, FOLDER):
-            found += self._new_of(f"{FOLDER}/{name}")
+        for name in self._backend.list(self._run_id, self._folder):
+            found += self._new_of(f"{self._folder}/{name}")
         return sorted(found, key=lambda event: event.time)
 
     def _new_of(self, path: str) -> Iterator[Event]:

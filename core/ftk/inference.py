@@ -3,7 +3,8 @@
 import json
 import secrets
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from ftk.artifacts import Artifact, Model
 from ftk.backend import Backend
 from ftk.cache import Cache
 from ftk.errors import Cancelled, FtkError, UsageError
-from ftk.events import parse_events
+from ftk.events import Event, EventReader, parse_events
 from ftk.home import Home
 from ftk.manager import Manager
 from ftk.pipeline import Outcome, read_outcome
@@ -25,6 +26,9 @@ from ftk.run import Run
 
 STAGE = "infer"
 """What the events of a generation go by."""
+
+POLL = 0.5
+"""Seconds between two looks at what the engine reports."""
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -65,12 +69,14 @@ def ask(
     options: Mapping[str, Any],
     base: bool,
     resumable: bool,
+    show: Callable[[Event], None] = lambda event: None,
 ) -> Answers:
     """Have a model answer.
 
     :param options: how; see `hookspecs.generate`.
     :param base: ask the untuned base model.
     :param resumable: keep the answers of a call that was stopped, and go on after those of an earlier one.
+    :param show: is given what the engine reports meanwhile.
     """
     asked = {"questions": [question.fields for question in questions], **options}
     inputs = {"asked": asked, "base": base, "stages": record.manifests()}
@@ -78,7 +84,7 @@ def ask(
     run = _visited(home, manager, record, name)
     kept = False
     try:
-        with _stopped_by_signals():
+        with _stopped_by_signals(), _watched(record, name, show):
             model = _model(run, base)
             requests = [{**request, **options} for request in requests_of(questions, run)]
             kept = resumable
@@ -115,6 +121,29 @@ def _stopped_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _watched(record: RunRecord, folder: str, show: Callable[[Event], None]) -> Iterator[None]:
+    """Show the events in this folder while the block runs, and what is left of them at its end."""
+    reader = EventReader(record.backend, record.id, folder)
+    reader.new()  # those of an earlier call
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(POLL):
+            for event in reader.new():
+                show(event)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+        for event in reader.new():
+            show(event)
 
 
 def _generate(

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ftk.plugin import (
+    OUTPUT_DIR,
     Advice,
     Config,
     DatasetFormat,
     Environment,
+    MergedModel,
     PreparedModel,
     Problem,
     Run,
@@ -17,7 +19,7 @@ from ftk.plugin import (
     hookimpl,
     stage,
 )
-from ftk_axolotl import launch, raw, training
+from ftk_axolotl import launch, merging, raw, training
 from ftk_axolotl.advice import ADVICE
 from ftk_axolotl.deepspeed import find_deepspeed_problems
 from ftk_axolotl.keys import SETTING_KEYS, TRAINING_KEYS
@@ -44,6 +46,12 @@ def stage_data(run: Run) -> StagedData:
 def train(run: Run, data: StagedData, model: PreparedModel) -> TrainedModel:
     """Train with axolotl; a training that was cut short goes on from its last whole checkpoint."""
     return training.train(run, data, model, ENVIRONMENT.name)
+
+
+@stage(revision=1, keys={"output_dir": OUTPUT_DIR}, environment=ENVIRONMENT.name)
+def merge(run: Run, model: PreparedModel, trained: TrainedModel) -> MergedModel:
+    """Fold the adapter into the base model with axolotl, if it is chosen."""
+    return merging.merge(run, model, trained, ENVIRONMENT.name)
 
 
 @hookimpl

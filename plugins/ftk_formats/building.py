@@ -4,10 +4,22 @@ import json
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from ftk.plugin import SAMPLES_FILE, Flat, FtkError, ProblemsFound, RowError, RowTokenizer, Run, files, kind_of_data
+from ftk.plugin import (
+    SAMPLES_FILE,
+    AnyRow,
+    Flat,
+    FtkError,
+    ProblemsFound,
+    RowError,
+    RowTokenizer,
+    Run,
+    files,
+    kind_of_data,
+)
 from ftk_formats.checking import row_problems
 from ftk_formats.duplicates import Duplicates
 from ftk_formats.gate import MaskGate
@@ -38,15 +50,24 @@ class _Builder:
 
     def add(self, sources: Sequence[Source], writers: Sequence[SplitWriter], held_out: set[int]) -> None:
         """Write the rows of sources; those of the numbers `held_out`, from 0, with the second writer."""
-        rows = self._segments(sources)
-        while batch := list(islice(rows, BATCH)):
-            tokenised = self.tokenizer.rows([segments for _, segments in batch])
-            for (place, _), row in zip(batch, tokenised, strict=True):
-                for part in row.parts(self.run.config["sequence_len"]):
-                    admitted = self.gate.admit(part, place)
-                    if admitted and not self.duplicates.has(admitted):
-                        writers[self.row in held_out].add(self.row + 1, admitted)
-                self.row += 1
+        for place, row in self._tokenised(self._segments(sources)):
+            for part in row.parts(self.run.config["sequence_len"]):
+                admitted = self.gate.admit(part, place)
+                if admitted and not self.duplicates.has(admitted):
+                    writers[self.row in held_out].add(self.row + 1, admitted)
+            self.row += 1
+
+    def _tokenised(self, rows: Iterator[tuple[str, Flat]]) -> Iterator[tuple[str, AnyRow]]:
+        """Each row's place and tokens. A batch is tokenised in another thread, while the one before is written."""
+        with ThreadPoolExecutor(1) as thread:
+            before: list[str] = []
+            ready: Future[list[AnyRow]] = Future()
+            ready.set_result([])
+            while batch := list(islice(rows, BATCH)):
+                next_ready = thread.submit(self.tokenizer.rows, [segments for _, segments in batch])
+                yield from zip(before, ready.result(), strict=True)
+                before, ready = [place for place, _ in batch], next_ready
+            yield from zip(before, ready.result(), strict=True)
 
     def _segments(self, sources: Sequence[Source]) -> Iterator[tuple[str, Flat]]:
         """Each row's place and segments.

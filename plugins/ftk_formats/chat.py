@@ -14,6 +14,7 @@ from ftk.plugin import (
     TokenisedRow,
     UsageError,
 )
+from ftk_formats.asking import chat_prompt
 from ftk_formats.conversation import Reader, Turn
 from ftk_formats.rendered import Rendered
 from ftk_formats.train_detail import trained_tokens
@@ -213,6 +214,11 @@ class _BoundChat:
         for kind in ends:
             kind.close(labels, rendered.ids)
         return TokenisedRow(rendered.ids, labels, answer_start)
+
+    def prompt(self, row: Mapping[str, Any], options: Mapping[str, Any]) -> Sequence[Segment]:
+        """What comes before the answer to the last message."""
+        variables = {**(self._options.get("chat_template_kwargs") or {})}
+        return [chat_prompt(self._reader, self._template, self._options["field_messages"], row, **variables)]
 
     def _eos_ids(self) -> set[int]:
         return set() if self._tokenizer.eos is None else {self._tokenizer.eos}

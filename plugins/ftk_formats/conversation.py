@@ -182,7 +182,8 @@ def _join_parts(message: dict[str, Any], key: str, place: str) -> list[Detail] |
     parts = message.get(key)
     if not isinstance(parts, list):
         return None
-    text, details, says = "", [], False
+    text, says = "", False
+    details: list[Detail] = []
     for part in parts:
         if not isinstance(part, dict):
             raise RowError(f"a part of the `{key}` of `{place}` is {fields.shown(part)}", "write objects with `text`")

@@ -6,6 +6,10 @@ from typing import Any
 from ftk.plugin import RowError
 
 
+class Asked(dict[str, Any]):
+    """A row that a model is asked, whose answer may be missing."""
+
+
 def text(row: Mapping[str, Any], field: str) -> str:
     """The text of a field.
 
@@ -25,10 +29,12 @@ def optional_text(row: Mapping[str, Any], field: str) -> str:
 
 
 def answer(row: Mapping[str, Any], field: str) -> str:
-    """The text of a field that is learned.
+    """The text of a field that is learned; empty in a row that is only asked.
 
     :raises RowError: when it is blank too.
     """
+    if isinstance(row, Asked):
+        return ""
     value = text(row, field)
     if not value.strip():
         raise RowError(f"the field `{field}` is empty", "write an answer, or remove the row")

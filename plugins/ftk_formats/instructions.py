@@ -99,7 +99,7 @@ UNANSWERABLE = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Instructions:
     """A format whose rows hold an instruction and its answer.
 
@@ -126,6 +126,10 @@ class Instructions:
             Segment(self._prompt(parts), trained=train_on_inputs),
             Segment(parts.answer, trained=True, ends=True),
         ]
+
+    def prompt(self, row: Mapping[str, Any], options: Mapping[str, Any]) -> Sequence[Segment]:
+        """The prompt alone."""
+        return [Segment(self._prompt(self.read(fields.Asked(row))), trained=False)]
 
     def _prompt(self, parts: Parts) -> str:
         system, form = parts.system, self.turn.with_input if parts.given else self.turn.without

@@ -39,7 +39,7 @@ MARKUPS = {
 Read = Callable[[Mapping[str, Any], Markup], Pair | Unpaired]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Marked:
     """One format; its rows are read by a function."""
 

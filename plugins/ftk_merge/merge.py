@@ -4,7 +4,7 @@ import shutil
 import time
 from pathlib import Path
 
-from ftk.files import new_folder
+from ftk.files import make_folder, new_folder
 from ftk.reporter import Reporter
 from ftk_merge.command import MergeError, run_command
 
@@ -76,7 +76,7 @@ def refuse_full_disk(target: Path, size: int) -> None:
 
     :raises MergeError: naming both.
     """
-    free = shutil.disk_usage(target.parent).free
+    free = shutil.disk_usage(make_folder(target.parent)).free
     if free < size:
         raise MergeError(f"the merged model takes {size / 1e9:.1f} GB and {target.parent} has {free / 1e9:.1f} GB free")
 

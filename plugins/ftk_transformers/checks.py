@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ftk.plugin import Config, Problem
+from ftk.plugin import Config, Problem, find_accelerator
 from ftk_transformers.settings import Settings
 from ftk_transformers.settings.weights import ATTENTION_FLAGS
 
@@ -60,6 +60,15 @@ def find_problems(config: Config) -> list[Problem]:
     checks = (_exclusive, _needed, _adapter, _tokens, _optimization, _evaluation, _saving, _preference)
     found = [finding for check in checks for finding in check(settings, config.values)]
     return [Problem(config.place((key,)), f"`{key}` {message}", remedy) for key, message, remedy in found]
+
+
+def find_missing_gpu(config: Config) -> list[Problem]:
+    """What needs CUDA and has nothing to take its place, where a run is to work on this machine without a GPU."""
+    keys = [key for key in ("load_in_8bit", "load_in_4bit") if config.get(key)]
+    if not keys or config.ftk["backend"] != "local" or find_accelerator().kind == "cuda":
+        return []
+    remedy = "run it on a GPU, or set it to false, and adapter: lora"
+    return [Problem(config.place((key,)), f"`{key}` needs CUDA, which this machine has not", remedy) for key in keys]
 
 
 def _exclusive(settings: Settings, values: Mapping[str, Any]) -> Iterator[Finding]:

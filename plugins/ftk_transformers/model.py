@@ -29,6 +29,8 @@ def load_model(base: Path, tokenizer: PreTrainedTokenizerBase, settings: Setting
     if device.name == "cuda" and (adapter.load_in_4bit or adapter.load_in_8bit):
         prepare: Any = prepare_model_for_kbit_training
         model = prepare(model, settings.weights.gradient_checkpointing)
+    if settings.weights.gradient_checkpointing:
+        model.enable_input_require_grads()  # or no gradient would find its way back through frozen weights
     upcast = adapter.peft_autocast_adapter_dtype
     if adapter.lora_model_dir:
         folder = Path(adapter.lora_model_dir).expanduser()

@@ -8,9 +8,9 @@ from ftk.plugin import (
     Artifact,
     Command,
     Completions,
-    Diagnosis,
     Config,
     DatasetFormat,
+    Diagnosis,
     Endpoint,
     Environment,
     FtkError,
@@ -27,7 +27,7 @@ from ftk.plugin import (
 )
 from ftk_transformers import diagnosis
 from ftk_transformers.advice import ADVICE
-from ftk_transformers.checks import find_problems
+from ftk_transformers.checks import find_missing_gpu, find_problems
 from ftk_transformers.keys import SETTINGS, TRAINING_KEYS
 
 NAME = "transformers"
@@ -90,7 +90,7 @@ def environment(name: str) -> Environment | None:
 @hookimpl
 def check(config: Config, formats: Mapping[str, DatasetFormat]) -> Sequence[Problem]:
     """Tell of keys that contradict each other, where this engine trains."""
-    return find_problems(config) if config.ftk["engine"] == NAME else []
+    return [*find_problems(config), *find_missing_gpu(config)] if config.ftk["engine"] == NAME else []
 
 
 @hookimpl

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from torch import nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PrinterCallback, Trainer, TrainingArguments, set_seed
 
 from ftk.files import make_folder
@@ -39,17 +40,9 @@ def train(run: Path, data: Path, base: Path, tokenizer_folder: Path) -> None:
     device = Device.choose(settings, reporter)
     set_seed(settings.batches.seed)  # before the adapter is drawn
     model = load_model(base, tokenizer, settings, device)
-    trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    reporter.emit(
-        "training",
-        steps=steps,
-        start_step=start,
-        rows=len(rows.train),
-        device=device.name,
-        dtype=device.dtype_name,
-        trainable_parameters=trainable,
-        total_parameters=sum(weight.numel() for weight in model.parameters()),
-    )
+    sizes = sizes_of(model)
+    facts = {"steps": steps, "start_step": start, "rows": len(rows.train)}
+    reporter.emit("training", **facts, device=device.name, dtype=device.dtype_name, **sizes)
     if checkpoint is None or not (start == steps or stopped_early(checkpoint)):
         trainer = make_trainer(settings, device, output, rows, model, tokenizer, base)
         trainer.add_callback(Progress(reporter))
@@ -63,7 +56,13 @@ def train(run: Path, data: Path, base: Path, tokenizer_folder: Path) -> None:
     else:
         export_model(chosen, output, base, tokenizer_folder)
     about = {"steps": step_of(checkpoint), "start_step": start, "adapter": settings.trains_adapter}
-    write_result(chosen, output, {**about, "parameters": trainable})
+    write_result(chosen, output, {**about, "parameters": sizes["trainable_parameters"]})
+
+
+def sizes_of(model: nn.Module) -> dict[str, int]:
+    """How many weights are trained, and how many there are."""
+    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    return {"trainable_parameters": trained, "total_parameters": sum(weight.numel() for weight in model.parameters())}
 
 
 def make_trainer(

@@ -16,7 +16,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
+from loggers import measure as measure_loggers
 from staging import measure as measure_staging
+from training import measure as measure_training
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -30,6 +32,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--rounds", type=int, default=15, help="runs of each command")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for the quickstart")
     parser.add_argument("--rows", type=int, default=40_000, help="rows to stage")
+    parser.add_argument("--steps", type=int, default=24, help="steps to train")
     parser.add_argument("--axolotl", type=Path, help="the command of an axolotl to compare staging with")
     options = parser.parse_args(arguments)
     for name in options.names or BENCHMARKS:
@@ -71,9 +74,19 @@ def quickstart(options: argparse.Namespace) -> None:
             print(f"quickstart {score['split']:<16} {exact}")
 
 
+def training(options: argparse.Namespace) -> None:
+    """The embedded engine against trl's SFTTrainer by hand, in tokens a second; the target is 0.95 or more."""
+    measure_training(min(options.rounds, 5), options.steps)
+
+
 def staging(options: argparse.Namespace) -> None:
     """Staging against encode_batch (the target is 2) and `axolotl preprocess` (0.5), and unchanged data again (0.1)."""
     measure_staging(options.rows, min(options.rounds, 5), options.axolotl)
+
+
+def loggers(options: argparse.Namespace) -> None:
+    """The seconds of a training step with loggers that go wrong beside it against those without; the target is 1."""
+    measure_loggers(options.steps, options.rounds)
 
 
 def _with_peak_memory(command: Command, variables: dict[str, str]) -> tuple[str, int]:
@@ -134,6 +147,8 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "runs": runs_command,
     "quickstart": quickstart,
     "staging": staging,
+    "training": training,
+    "loggers": loggers,
 }
 
 if __name__ == "__main__":

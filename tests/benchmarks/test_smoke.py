@@ -33,3 +33,16 @@ def test_the_ratios_of_staging_are_printed() -> None:
     printed = _run("staging", "--rows", "200", "--rounds", "1")
     for name in ("staging / encode_batch", "unchanged data / staging"):
         assert re.search(rf"^{name}: .* = -?\d+\.\d+$", printed, re.MULTILINE), name
+
+
+@pytest.mark.slow
+def test_the_ratio_of_steps_with_loggers_is_printed() -> None:
+    printed = _run("loggers", "--steps", "4", "--rounds", "1")
+    assert re.search(r"^step with 4 loggers / without: .* = \d+\.\d+$", printed.strip())
+
+
+@pytest.mark.slow
+def test_the_ratio_of_trainings_is_printed() -> None:
+    printed = _run("training", "--steps", "3", "--rounds", "1")
+    assert re.search(r"largest difference of 3 losses: \S+ of \d", printed)
+    assert re.search(r"training / SFTTrainer by hand: .* = \d+\.\d+$", printed.strip())

@@ -4,13 +4,21 @@ import pytest
 
 from ftk.advice import GENERAL, KILLED, Advice, find_advice
 
-DISK, MEMORY = GENERAL
+SHARED, DISK, READ_ONLY, MEMORY = GENERAL
 
 
 @pytest.mark.parametrize(
     ("output", "advice"),
     [
         ("OSError: [Errno 28] No space left on device: 'x'", DISK),
+        ("OSError: [Errno 122] Disk quota exceeded: 'x'", DISK),
+        (
+            "RuntimeError: [enforce fail at inline_container.cc:672] . PytorchStreamWriter failed writing file data/1",
+            DISK,
+        ),
+        ("OSError: [Errno 28] No space left on device: '/dev/shm/x'", SHARED),
+        ("RuntimeError: DataLoader worker (pid 5) is killed by signal: Bus error.", SHARED),
+        ("OSError: [Errno 30] Read-only file system: 'x'", READ_ONLY),
         ("RuntimeError: [enforce fail] DefaultCPUAllocator: can't allocate memory: you tried", MEMORY),
         ("Traceback\nMemoryError", MEMORY),
         ("ValueError: 28 is no number", None),

@@ -181,6 +181,7 @@ def test_an_ftk_block_must_be_a_mapping(problems: Callable[..., list[str]], valu
         ("stages: {train: stub}", "c.yml:6: `ftk.stages.train` is read by nothing that this run uses"),
         ("backnd: local", "c.yml:6: `ftk.backnd` is read by nothing that this run uses; did you mean `backend`?"),
         ("limits: {share: x}", "c.yml:6: `ftk.limits.share` is 'x', but must be a number"),
+        ("environments: {stbu: inherit}", "c.yml:6: no plugin describes the environment 'stbu'; `ftk env list` shows"),
         ("evaluate: {rows: 65}", "c.yml:6: `ftk.evaluate.rows` is 65, but must be at most 64"),
     ],
 )
@@ -189,6 +190,11 @@ def test_what_is_wrong_in_the_block_is_told_with_its_line(
 ) -> None:
     [problem] = problems(f"{CONFIG}ftk:\n  {block}\n")
     assert problem.startswith(message)
+
+
+def test_an_interpreter_is_named_by_its_whole_path(problems: Callable[..., list[str]]) -> None:
+    told, _ = problems(CONFIG + "ftk:\n  environments: {stub: python3}\n")
+    assert told.startswith("c.yml:6: `ftk.environments.stub` is 'python3', but must be `inherit` for ftk's own")
 
 
 def test_an_unknown_engine_does_not_make_its_keys_unknown(problems: Callable[..., list[str]]) -> None:

@@ -38,7 +38,7 @@ def test_the_readmes_ftk_block_is_what_a_config_without_one_means(root: Path) ->
     from ftk.manager import Manager
     from ftk.marked_yaml import read_yaml
 
-    (block,) = re.findall(r"```yaml\n(ftk:.*?)```", (root / "README.md").read_text(), re.DOTALL)
+    (block,) = re.findall(r"```yaml\n(ftk:\n  backend:.*?)```", (root / "README.md").read_text(), re.DOTALL)
     written = yaml.safe_load(block)["ftk"]
     raw = read_yaml("base_model: org/name\ndatasets: [{path: x.jsonl, type: {}}]", "c.yml")
     defaults = resolve(raw, [], Manager.load()).ftk

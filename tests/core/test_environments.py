@@ -1,19 +1,28 @@
 """Locks are read with their line, interpreters are chosen and judged, and failures of pip get their advice."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ftk import files
+from ftk.cache import Cache
 from ftk.command import INHERIT, Environment
-from ftk.environments import pip
+from ftk.config import Config
 from ftk.environments.build import Builder
 from ftk.environments.fitting import fitting
+from ftk.environments.installers import VARIABLE, Pip, Uv, chosen_installer
+from ftk.environments.installing import InstallerFailed, run
 from ftk.environments.interpreter import find_python, foreign_variables, missing_modules
 from ftk.environments.lock import Step, read_lock
-from ftk.environments.place import Environments
-from ftk.errors import FtkError, PluginError
+from ftk.environments.place import Environments, lock_of
+from ftk.environments.table import remove, rows
+from ftk.errors import FtkError, PluginError, UsageError
+from ftk.manager import Manager
+from ftk.run import Run
 
 LOCK = """\
 # A comment.
@@ -147,26 +156,30 @@ FAILURES = {
 @pytest.mark.parametrize("output", FAILURES)
 def test_a_failure_is_told_with_its_remedy(output: str, tmp_path: Path) -> None:
     log = tmp_path / "build.log"
-    with log.open("w") as stream, pytest.raises(pip.InstallerFailed) as caught:
+    with log.open("w") as stream, pytest.raises(InstallerFailed) as caught:
         program = f"print({output!r}); exit(1)"
-        pip.run([sys.executable, "-c", program], Path(sys.executable), log, stream.fileno(), lambda line: None)
+        run([sys.executable, "-c", program], Path(sys.executable), log, stream.fileno(), lambda line: None)
     assert caught.value.message.startswith(FAILURES[output])
     assert caught.value.remedy and caught.value.remedy.endswith(f"all of its output: {log}")
 
 
 def test_an_installer_that_is_killed_is_told(tmp_path: Path) -> None:
-    with (tmp_path / "log").open("w") as stream, pytest.raises(pip.InstallerFailed, match="was ended by signal 9"):
+    with (tmp_path / "log").open("w") as stream, pytest.raises(InstallerFailed, match="was ended by signal 9"):
         argv = ["bash", "-c", "kill -9 $$"]
-        pip.run(argv, Path(sys.executable), tmp_path / "log", stream.fileno(), lambda line: None)
+        run(argv, Path(sys.executable), tmp_path / "log", stream.fileno(), lambda line: None)
 
 
 def test_only_pip_and_uv_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, uses in {"": False, "pip": False, "uv": True}.items():
-        monkeypatch.setenv(pip.INSTALLER_VARIABLE, name)
-        assert pip.uses_uv() is uses
-    monkeypatch.setenv(pip.INSTALLER_VARIABLE, "conda")
+    for name, kind in {"": Pip, "pip": Pip, "uv": Uv}.items():
+        monkeypatch.setenv(VARIABLE, name)
+        assert isinstance(chosen_installer(), kind)
+    monkeypatch.setenv(VARIABLE, "conda")
     with pytest.raises(FtkError, match="FTK_INSTALLER is 'conda'"):
-        pip.uses_uv()
+        chosen_installer()
+    monkeypatch.setenv(VARIABLE, "uv")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(FtkError, match="uv is not on PATH"):
+        chosen_installer()
 
 
 def test_a_disk_that_is_too_small_is_told_before(tmp_path: Path) -> None:
@@ -180,5 +193,53 @@ def test_a_disk_that_is_too_small_is_told_before(tmp_path: Path) -> None:
 
 def test_a_python_that_is_not_there_is_told(tmp_path: Path) -> None:
     lock = read_lock(_lock(tmp_path, LOCK.replace("3.11", "2.9")))
-    with pytest.raises(FtkError, match=r"the environment boxed needs Python 2\.9, which is not on PATH"):
+    with pytest.raises(FtkError, match=r"Python 2\.9 is needed, and is not on PATH"):
         Builder("boxed", tmp_path / "environments" / "boxed-cpu-1", lock, (), lambda kind, **fields: None).build(0)
+
+
+def _folder(root: Path, name: str) -> Path:
+    """What a finished build leaves, but for the packages."""
+    (root / name / "bin").mkdir(parents=True)
+    (root / name / "bin" / "python").symlink_to(sys.executable)
+    (root / name / "environment.json").write_text('{"size": 7}')
+    return root / name
+
+
+def test_what_is_built_or_left_is_listed(tmp_path: Path) -> None:
+    _folder(tmp_path, "boxed-cpu-0123456789ab")
+    (_folder(tmp_path, "gone-python-cpu-0123456789ab") / "bin" / "python").unlink()
+    (tmp_path / "boxed-cpu-0123456789ab.log").touch()
+    found = [(row.name, row.accelerator, row.digest, row.state, row.size) for row in rows(tmp_path, Manager(), "cpu")]
+    assert found == [
+        ("boxed", "cpu", "0123456789ab", "unused", 7),
+        ("gone-python", "cpu", "0123456789ab", "unfinished", None),
+    ]
+
+
+def test_one_that_is_used_is_not_removed(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, "boxed-cpu-0123456789ab")
+    in_use = pytest.raises(UsageError, match="boxed-cpu-0123456789ab is in use")
+    with files.locked(lock_of(folder), shared=True), files.locked(lock_of(folder), shared=True), in_use:
+        remove(tmp_path, "boxed")
+    assert folder.exists()
+    assert remove(tmp_path, "boxed") == ["boxed-cpu-0123456789ab"]
+    assert not folder.exists()
+
+
+def test_what_is_shipped_has_ftk_s_reporter_and_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "side.py").write_text("from ftk.reporter import Reporter\n")
+    missing: Any = None
+    run = Run(tmp_path / "run", Cache(tmp_path), Config({"ftk": {}}), missing, missing)
+    folder = run.path(run.ship(tmp_path / "side.py"))
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.py")} == {
+        "ftk/__init__.py",
+        "ftk/reporter.py",
+        "side.py",
+    }
+    argv = [sys._base_executable, "-s", "-c", "import side, ftk; print(ftk.__file__)"]
+    done = subprocess.run(argv, env={"PYTHONPATH": str(folder)}, capture_output=True, text=True)
+    assert done.stdout.strip() == str(folder / "ftk" / "__init__.py"), done.stderr
+    before = (folder / "side.py").stat().st_ino
+    run.ship(tmp_path / "side.py")
+    assert (folder / "side.py").stat().st_ino == before

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ftk import hookspecs
+from ftk.accelerator import Kind
 from ftk.advice import Advice
 from ftk.artifacts import Artifact, MergedModel, PreparedModel, TrainedModel
 from ftk.errors import PluginError, UsageError
@@ -35,7 +36,7 @@ class Plugin:
         self.__dict__.update(hooks)
 
 
-def merging(folder: str, default: bool = False) -> Plugin:
+def merging(folder: str, default: bool | tuple[Kind, ...] = False) -> Plugin:
     """A plugin that merges into a folder of this name."""
 
     def merge(run: Any, model: Any, trained: Any) -> MergedModel:
@@ -79,6 +80,21 @@ def test_the_named_provider_is_called_whatever_the_order(names: tuple[str, str])
 def test_the_default_provider_is_chosen_where_none_is_named() -> None:
     manager = manager_of(a=merging("a"), b=merging("b", default=True), c=merging("c"))
     assert manager.provider("merge", {}) == "b"
+
+
+def test_who_is_natural_on_the_accelerator_comes_first() -> None:
+    manager = manager_of(a=merging("a", default=("cuda",)), b=merging("b", default=True))
+    assert manager.provider("merge", {}, lambda: "cuda") == "a"
+    assert manager.provider("merge", {}, lambda: "cpu") == "b"
+    assert manager.provider("merge", {"merge": "b"}, lambda: "cuda") == "b"
+
+
+def test_the_accelerator_is_looked_for_only_where_it_decides() -> None:
+    def refuse() -> Kind:
+        raise AssertionError("it does not matter here")
+
+    assert manager_of(a=merging("a", default=True)).provider("merge", {}, refuse) == "a"
+    assert manager_of(a=merging("a", default=("cuda",))).provider("merge", {"merge": "a"}, refuse) == "a"
 
 
 def test_two_defaults_are_told_with_the_key_that_chooses() -> None:
@@ -145,7 +161,7 @@ def test_wrappers_of_other_plugins_stay_around_the_chosen_provider() -> None:
     manager = manager_of(a=merging("a"), wrapper=wrapper, b=merging("b"))
     assert manager.merge("a", RUN, MODEL, TRAINED).folder.path == "a"
     assert [result.folder.path for result in wrapper.seen] == ["a"]
-    assert list(manager._declarations("merge")) == ["a", "b"]
+    assert list(manager.declarations("merge")) == ["a", "b"]
 
 
 @pytest.mark.parametrize("value", [None, "text", MODEL])
@@ -220,7 +236,7 @@ def test_wrong_arguments_are_told_in_one_line_and_leave_no_trace() -> None:
         "  the hook is merge(run, model, trained)",
     ]
     assert manager.names() == []
-    assert manager._declarations("merge") == {}
+    assert manager.declarations("merge") == {}
 
 
 def test_a_hook_may_take_fewer_arguments_and_have_defaults_of_its_own() -> None:

@@ -135,6 +135,11 @@ def test_a_plugin_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
     assert "plugin 'bad' implements 'trian', which is no hook of ftk" in str(finding.problem)
 
 
-@pytest.mark.parametrize("name", ["formats", "jsonl"])
-def test_the_default_plugins_pass(name: str) -> None:
+def slow(name: str) -> Any:
+    return pytest.param(name, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", ["formats", "jsonl", *map(slow, ("local", "transformers", "tensorboard", "wandb"))])
+def test_the_default_plugins_pass(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
     assert [finding for finding in check_plugin(name) if finding.problem] == []

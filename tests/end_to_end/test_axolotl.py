@@ -186,3 +186,13 @@ def check_deepspeed(ftk: Ftk, run: Callable[..., Any], preset: str, stage: int) 
     written = json.loads((ftk.run_folder() / "deepspeed.json").read_text())
     assert written["zero_optimization"]["stage"] == stage
     return losses(ftk)
+
+
+def test_axolotl_reads_rows_and_merges_itself(ftk: Ftk, run: Callable[..., Any]) -> None:
+    stages = ("--set", "ftk.stages.stage_data=axolotl", "--set", "ftk.stages.merge=axolotl")
+    output = ends_well(run(*stages, "--set", "ftk.evaluate.rows=2", steps=2))
+    assert "the rows go to axolotl as they are" in output
+    assert engine_config(ftk)["datasets"][0]["type"]["field_output"] == "answer"
+    merged = ftk.run_folder() / "lora-out" / "merged"
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= names(merged)
+    assert not (ftk.run_folder() / "lora-out" / "merged-by-axolotl").exists()

@@ -89,6 +89,12 @@ def _folders(ftk: Ftk) -> list[Path]:
     return [item for item in (ftk.cache / "environments").iterdir() if item.is_dir()]
 
 
+def _packages(folder: Path) -> set[str]:
+    """What of the boxed packages an environment holds."""
+    found = folder.glob("lib/*/site-packages/tiny_*")
+    return {item.name for item in found if item.suffix != ".dist-info"}
+
+
 def _installers(ftk: Ftk) -> list[psutil.Process]:
     """Processes that write into an environment of this test."""
     return [item for item in psutil.process_iter(["cmdline"]) if str(ftk.cache) in " ".join(item.info["cmdline"] or [])]
@@ -140,9 +146,7 @@ def _assert_rebuilt(ftk: Ftk) -> None:
     done = ftk("env", "build", "boxed")
     assert done.returncode == 0, done.stderr
     assert not (Path(row["folder"]) / "litter").exists()
-    found = Path(row["folder"]).glob("lib/*/site-packages/tiny_*")
-    names = {item.name for item in found if item.suffix != ".dist-info"}
-    assert names == {"tiny_box", "tiny_seal", "tiny_flash.py"}
+    assert _packages(Path(row["folder"])) == {"tiny_box", "tiny_seal", "tiny_flash.py"}
 
 
 @pytest.mark.slow
@@ -183,12 +187,19 @@ def test_of_two_builders_one_builds(boxed) -> None:
     assert second.stderr == "  environment boxed: another build of it is waited for\n"
 
 
+def test_uv_builds_too(boxed, wheels: Path) -> None:
+    done = boxed("env", "build", "boxed", FTK_INSTALLER="uv", UV_FIND_LINKS=str(wheels), UV_NO_INDEX="1")
+    assert done.returncode == 0, done.stderr
+    assert "goes without tiny-lash==1.0+cu{cuda}torch{torch}: no index has tiny-lash==1.0+cu13torch2.13" in done.stderr
+    assert _packages(_folders(boxed)[0]) == {"tiny_box", "tiny_seal", "tiny_flash.py"}
+
+
 @pytest.mark.slow
 def test_what_goes_wrong_is_told_with_its_remedy(boxed, tmp_path: Path) -> None:
     absent = boxed("env", "build", "boxed", PIP_FIND_LINKS=str(tmp_path))
     assert absent.returncode == 1
     assert absent.stderr.splitlines()[-2:] == [
-        "error: the environment boxed failed (step 1 of 5, install tiny-box==1.0, tiny-lid==1.0): the package index"
+        "error: the environment boxed failed (step 1 of 5: install tiny-box==1.0, tiny-lid==1.0): the package index"
         " does not have what the lock names: No matching distribution found for tiny-box==1.0",
         "  name an index that has it (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS); all of its output: "
         f"{next((boxed.cache / 'environments').glob('*.log'))}",

@@ -21,7 +21,7 @@ COMMANDS = {
     "rm": "Remove runs.",
     "validate": "Check a config, its data and its environments.",
     "env": "List, build or remove the environments of engines.",
-    "plugins": "List the installed plugins.",
+    "plugins": "List the installed plugins, make a new one, or check one.",
     "doctor": "Look for what keeps runs from working on this machine.",
     "schema": "Print a JSON schema of the config, for editors.",
     "completion": "Have the shell complete commands, options and runs.",

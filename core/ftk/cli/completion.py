@@ -10,10 +10,13 @@ SETTINGS = {
 """The line that turns completion on, by shell."""
 
 
-@click.command("completion", epilog=f"Example: {SETTINGS['bash']}")
+@click.command("completion", epilog=f"Example: {SETTINGS['fish']}")
 @click.argument("shell", type=click.Choice(list(SETTINGS)))
 def command(shell: str) -> None:
-    """Print the script that lets a shell complete commands, options and names of runs."""
+    """Have the shell complete commands, options and runs.
+
+    The script that is printed says in its first line where it belongs.
+    """
     from click.shell_completion import get_completion_class
 
     from ftk.cli import cli

@@ -61,8 +61,9 @@ def command(
     if target and not source:
         raise click.UsageError("--output goes with --input")
     if not sampling["temperature"] and any(sampling[name] is not None for name in ("top_p", "top_k", "seed")):
-        raise click.UsageError("--top-p, --top-k and --seed draw answers, so they need a --temperature above 0")
+        raise click.UsageError("--top-p, --top-k and --seed draw answers: they need a --temperature above 0")
     from ftk.cli.options import open_backend
+    from ftk.cli.view import make_view
     from ftk.home import Home
     from ftk.inference import ask, find_tuned
 
@@ -70,7 +71,12 @@ def command(
     options = {name: value for name, value in sampling.items() if value not in (None, ())}
     place, manager = open_backend(runs_dir, backend)
     record = find_tuned(place, run_name)
-    answers = ask(Home.find(runs_dir), manager, record, questions, options, base, resumable=source is not None)
+    home = Home.find(runs_dir)
+    if source:
+        with make_view() as view:
+            answers = ask(home, manager, record, questions, options, base, resumable=True, show=view.show)
+    else:
+        answers = ask(home, manager, record, questions, options, base, resumable=False)
     if source:
         _write(questions, answers, target)
     elif as_json:

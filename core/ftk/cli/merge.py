@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 def command(
     run: str, sets: tuple[str, ...], detach: bool, runs_dir: Path | None, backend: str | None, as_json: bool
 ) -> int:
-    """Fold the adapter of a run into its base model, for the first time or again.
+    """Fold the adapter of a run into its base model.
 
-    It is what `ftk run --resume RUN --from merge` does, also for a run that was told `--no-merge`.
+    For the first time or again: it is what `ftk run --resume RUN --from merge` does, also for a run that was told
+    `--no-merge`.
     """
     from ftk.cli.options import named_run
     from ftk.cli.starting import changed_run, set_arguments, start

@@ -12,9 +12,9 @@ from ftk.cli.options import complete_run, open_backend, place_options
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @place_options
 def command(runs: tuple[str, ...], yes: bool, runs_dir: Path | None, backend: str | None) -> None:
-    """Remove runs with their models.
+    """Remove runs.
 
-    A run that is being worked on is refused, and then none is removed. What is in the cache stays.
+    Their models go with them; what is in the cache stays. Where one is being worked on, none is removed.
     """
     from ftk.errors import UsageError
     from ftk.record import find_run

@@ -7,9 +7,10 @@ import click
 
 @click.command("schema", epilog="Example: ftk schema > ftk.schema.json")
 def command() -> None:
-    """Print a JSON schema of the config, with the keys of all installed plugins.
+    """Print a JSON schema of the config, for editors.
 
-    Editors with a YAML language server complete and explain the keys of a config that begins with this line:
+    It has the keys of all installed plugins. Editors with a YAML language server complete and explain the keys of a
+    config that begins with this line:
 
     # yaml-language-server: $schema=ftk.schema.json
     """

@@ -11,15 +11,16 @@ from ftk.cli.options import json_option, place_options
 from ftk.cli.preparing import Changes, config_options, prepare
 
 
-@click.command("validate", epilog="Example: ftk validate configs/quickstart.yml --engine transformers")
+@click.command("validate", epilog="Example: ftk validate configs/quickstart.yml --set lora_r=8")
 @click.argument("config", type=click.Path(path_type=Path))
 @config_options
 @place_options
 @json_option
 def command(config: Path, runs_dir: Path | None, backend: str | None, as_json: bool, **changes: Any) -> int:
-    """Check a config, its data and its environments, as `ftk run` does before it starts.
+    """Check a config, its data and its environments.
 
-    Everything that is wrong is told with its line. The exit code is 2 if anything is.
+    That is what `ftk run` does before it starts. Everything that is wrong is told with its line; the exit code is 2 if
+    anything is.
     """
     from ftk.cli.plan import plan_lines, planned
     from ftk.errors import ProblemsFound, UsageError

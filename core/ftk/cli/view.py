@@ -84,7 +84,7 @@ class LiveView:
         elif event.kind == "installing":
             self._move(f"{event['name']}  {event['message']}", event["step"] - 1, event["of"])
         elif event.kind == "generation":
-            self._move("evaluate", event["done"], event["of"])
+            self._move("answered", event["done"], event["of"])
         elif event.kind == "merging":
             self._move("merge  MB", event["done"] // 10**6, event["of"] // 10**6)
         else:

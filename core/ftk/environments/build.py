@@ -3,14 +3,15 @@
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ftk import files
-from ftk.environments import pip
 from ftk.environments.fitting import fitting, versions_in
-from ftk.environments.interpreter import find_python, missing_modules
+from ftk.environments.installers import Installer, chosen_installer
+from ftk.environments.installing import InstallerFailed, NoSuchPackage, run
+from ftk.environments.interpreter import missing_modules
 from ftk.environments.lock import Lock, Step
 from ftk.errors import FtkError, PluginError
 
@@ -52,7 +53,7 @@ class Builder:
         files.remove(self.folder)
         self._refuse_full_disk()
         files.write_text(self.log, "")
-        self.tell("environment", name=self.name, message=f"is built, {self.lock.size} MB in {self.folder}")
+        self._tell(f"is built, {self.lock.size} MB in {self.folder}")
         try:
             self._make(descriptor)
             self._refuse_missing()
@@ -63,7 +64,7 @@ class Builder:
         size = size_of(self.folder)
         made = {"name": self.name, "digest": self.lock.digest, "python": self.lock.python, "size": size}
         files.write_json(self.folder / MARKER, {**made, "seconds": round(seconds, 1)})
-        self.tell("environment", name=self.name, message=f"is there, {size} MB after {seconds:.0f} s")
+        self._tell(f"is there, {size} MB after {seconds:.0f} s")
 
     def _refuse_full_disk(self) -> None:
         free = shutil.disk_usage(files.make_folder(self.folder.parent)).free // MB
@@ -75,37 +76,23 @@ class Builder:
             )
 
     def _make(self, descriptor: int) -> None:
-        python = find_python(self.lock.python)
-        uv = pip.uses_uv()
-        if uv:
-            self._run(0, ["uv", "venv", "--python", self.lock.python, str(self.folder)], descriptor)
-        elif python:
-            self._run(0, [str(python), "-m", "venv", str(self.folder)], descriptor)
-        else:
-            raise FtkError(
-                f"the environment {self.name} needs Python {self.lock.python}, which is not on PATH",
-                f"install it, or choose uv, which fetches it: {pip.INSTALLER_VARIABLE}=uv",
-            )
+        installer = chosen_installer()
+        self._run("the venv", 0, installer.make(self.lock.python, self.folder), descriptor)
         for number, step in enumerate(self.lock.steps, 1):
-            self._install(number, step, uv, descriptor)
+            self._install(installer, number, step, descriptor)
 
-    def _install(self, number: int, step: Step, uv: bool, descriptor: int) -> None:
+    def _install(self, installer: Installer, number: int, step: Step, descriptor: int) -> None:
         lines = self._fitting(step)
         if lines is None:
             self._goes_without(step, "this PyTorch is without CUDA")
             return
         requirements = self.folder / f"step-{number}.txt"
         files.write_text(requirements, "".join(f"{line}\n" for line in lines))
-        of_pip = ["--progress-bar", "off"] if step.action == "install" else ["--yes"]
-        program = (
-            ["uv", "pip", step.action, "--python", str(self.python)]
-            if uv
-            else [str(self.python), "-m", "pip", step.action, "--disable-pip-version-check", *of_pip]
-        )
-        self.tell("environment", name=self.name, message=f"step {number} of {len(self.lock.steps)}: {step}")
+        what = f"step {number} of {len(self.lock.steps)}: {step}"
+        self._tell(what)
         try:
-            self._run(number, [*program, *step.options, "-r", str(requirements)], descriptor)
-        except pip.NoSuchPackage:
+            self._run(what, number, installer.install(self.python, step, requirements), descriptor)
+        except NoSuchPackage:
             if not step.optional:
                 raise
             self._goes_without(step, f"no index has {', '.join(line for line in lines if line[0] != '-')}")
@@ -119,19 +106,19 @@ class Builder:
         return [line for line in found if line] if None not in found else None
 
     def _goes_without(self, step: Step, reason: str) -> None:
-        self.tell("environment", name=self.name, message=f"goes without {step.packages}: {reason}")
+        self._tell(f"goes without {step.packages}: {reason}")
 
-    def _run(self, number: int, argv: list[str], descriptor: int) -> None:
+    def _run(self, what: str, number: int, argv: Sequence[str], descriptor: int) -> None:
+        def tell(line: str) -> None:
+            self.tell("installing", name=self.name, step=number, of=len(self.lock.steps), message=line)
+
         try:
-            pip.run(argv, self.python, self.log, descriptor, lambda line: self._tell_step(number, line))
-        except pip.InstallerFailed as error:
-            what = f"step {number} of {len(self.lock.steps)}, {self.lock.steps[number - 1]}" if number else "the venv"
+            run(argv, self.python, self.log, descriptor, tell)
+        except InstallerFailed as error:
             raise type(error)(f"the environment {self.name} failed ({what}): {error.message}", error.remedy) from None
-        except FileNotFoundError:
-            raise FtkError(f"{argv[0]} is not on PATH", f"install it, or unset {pip.INSTALLER_VARIABLE}") from None
 
-    def _tell_step(self, number: int, line: str) -> None:
-        self.tell("installing", name=self.name, step=number, of=len(self.lock.steps), message=line)
+    def _tell(self, message: str) -> None:
+        self.tell("environment", name=self.name, message=message)
 
     def _refuse_missing(self) -> None:
         missing = missing_modules(self.python, self.modules)

@@ -1,10 +1,13 @@
 """Which interpreter an environment means in a run: the config's choice, else a lock for the backend's accelerator."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
 from ftk.command import INHERIT, Environment
-from ftk.schema import Schema
+from ftk.errors import PluginError, Problem
+from ftk.schema import Place, Schema
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
@@ -21,6 +24,20 @@ ENVIRONMENTS: Schema = {
     },
 }
 """The key `ftk.environments`: interpreters by the name of an environment."""
+
+
+def unknown_names(named: Mapping[str, Any], manager: "Manager", place: Place) -> Iterator[Problem]:
+    """What is wrong with the names of `ftk.environments`.
+
+    :param named: the block.
+    """
+    for name in named:
+        try:
+            manager.environment(name)
+        except PluginError as error:
+            near = get_close_matches(name, manager.environments(), n=1)
+            remedy = f"did you mean {near[0]!r}?" if near else "`ftk env list` shows those of the engines"
+            yield Problem(place(("ftk", "environments", name)), error.message, remedy)
 
 
 def choose(name: str, config: "Config", manager: "Manager", backend: "Backend") -> Environment:

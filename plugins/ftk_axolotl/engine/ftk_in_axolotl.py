@@ -64,7 +64,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         """When all is ready to train."""
         # The trainer removes old checkpoints before the new one is marked as complete.
         limit, trainer.args.save_total_limit = trainer.args.save_total_limit, None
-        return [Begin(trainer, cfg), Progress(trainer), Checkpoints(trainer, limit), StopOnRequest()]
+        return [Begin(trainer, cfg), Progress(), Checkpoints(trainer, limit), StopOnRequest()]
 
     def post_train_unload(self, cfg: Any) -> None:
         """When everything is written."""
@@ -166,22 +166,19 @@ def _zero_stage_of(deepspeed: Any) -> int | None:
 class Progress(TrainerCallback):
     """Reports losses and speed."""
 
-    def __init__(self, trainer: Any) -> None:
-        self.trainer = trainer
+    def __init__(self) -> None:
         self.began = 0.0
-        self.recent: deque[float] = deque(maxlen=RECENT)
-        """Seconds of the last steps, without the evaluations and checkpoints between them."""
-        self.tokens: deque[int] = deque(maxlen=RECENT)
+        self.before = 0
+        self.recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
+        """Seconds and tokens of the last steps, without the evaluations and checkpoints between them."""
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the clock of a step."""
-        self.began = time.monotonic()
-        self.before = _tokens(state)
+        self.began, self.before = time.monotonic(), _tokens(state)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         """Stop the clock, and have the last step logged even where it is no multiple of logging_steps."""
-        self.recent.append(time.monotonic() - self.began)
-        self.tokens.append(_tokens(state) - self.before)
+        self.recent.append((time.monotonic() - self.began, _tokens(state) - self.before))
         if state.global_step >= state.max_steps:
             control.should_log = True
         return control
@@ -201,9 +198,9 @@ class Progress(TrainerCallback):
         kept = {name: logs[name] for name in logs if name in ("loss", "grad_norm", "learning_rate", "eval_loss")}
         kept |= {name: value for name, value in logs.items() if name.startswith("rewards/")}
         if "loss" in logs and self.recent:
-            seconds = sum(self.recent)
-            if sum(self.tokens):  # axolotl does not count those of preferences
-                kept["tokens_per_second"] = sum(self.tokens) / seconds
+            seconds, tokens = map(sum, zip(*self.recent, strict=True))
+            if tokens:  # axolotl does not count those of preferences
+                kept["tokens_per_second"] = tokens / seconds
             kept["seconds_left"] = (state.max_steps - state.global_step) * seconds / len(self.recent)
         finite = {name: value for name, value in kept.items() if math.isfinite(value)}
         REPORTER.emit("metrics", step=state.global_step, steps=state.max_steps, epoch=state.epoch, **finite)

@@ -12,12 +12,12 @@ class Interval:
 
     :param steps: every so many steps; a share of all steps where it is less than 1; 0 for never.
     :param per_epoch: so many times an epoch; 0 for never.
-    :param strategy: `steps`, `epoch`, or `no` and `best`, which have no interval.
+    :param strategy: `steps`, `epoch`, or `no` (which YAML reads as false) and `best`, which have no interval.
     """
 
     steps: float | None
     per_epoch: int | None
-    strategy: str | None = None
+    strategy: str | bool | None = None
 
     def in_steps(self, epoch: int, total: int) -> int | None:
         """The interval in steps, None for never. An epoch is the interval where the config says nothing.
@@ -25,7 +25,7 @@ class Interval:
         :param epoch: steps of an epoch.
         :param total: steps in all.
         """
-        if self.strategy in ("no", "best") or 0 in (self.steps, self.per_epoch):
+        if self.strategy in ("no", False, "best") or 0 in (self.steps, self.per_epoch):
             return None
         if self.steps is not None:
             return math.ceil(self.steps * total) if self.steps < 1 else int(self.steps)
@@ -38,13 +38,13 @@ class Schedule(Group):
 
     save_steps: float | None = number(None, "steps between checkpoints; below 1, a share of all steps", minimum=0)
     saves_per_epoch: int | None = whole(None, 0, "checkpoints an epoch; one, if nothing is said")
-    save_strategy: str | None = choice(
-        ["steps", "epoch", "best", "no", None], None, "`best` saves after each best evaluation; the end is always saved"
+    save_strategy: str | bool | None = choice(
+        ["steps", "epoch", "best", "no", False, None], None, "the end is always saved; `best`: each best evaluation too"
     )
     save_first_step: bool = flag(False, "a checkpoint after the first step, to see whether saving works")
     eval_steps: float | None = number(None, "steps between evaluations; below 1, a share of all steps", minimum=0)
     evals_per_epoch: int | None = whole(None, 0, "evaluations an epoch; one, if nothing is said")
-    eval_strategy: str | None = choice(["steps", "epoch", "no", None], None, "`no` evaluates never")
+    eval_strategy: str | bool | None = choice(["steps", "epoch", "no", False, None], None, "`no` evaluates never")
     early_stopping_patience: int | None = whole(None, 1, "stop after so many evaluations without a better one")
     load_best_model_at_end: bool | None = flag(None, "the best checkpoint is the result; true with early stopping")
     metric_for_best_model: str | None = setting(["string", "null"], None, "what is compared; `loss` if empty")

@@ -38,7 +38,8 @@ def find(tmp_path: Path) -> Find:
             content = "".join(json.dumps(row) + "\n" for row in content)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         raw = read_yaml(text.replace("{path}", str(path)), "c.yml")
-        block = {"data": complete(raw.values.get("ftk", {}).get("data", {}), BLOCK), "stages": {"stage_data": "formats"}}
+        data = complete(raw.values.get("ftk", {}).get("data", {}), BLOCK)
+        block = {"data": data, "stages": {"stage_data": "formats"}}
         values = {**raw.values, "ftk": block}
         return [str(problem).replace(f"{tmp_path}/", "") for problem in manager.check(Config(values, raw.place))]
 

@@ -29,6 +29,9 @@ def wrong(options: dict[str, Any]) -> list[str]:
 
 def test_the_fields_and_templates_are_axolotls_where_the_config_names_none() -> None:
     assert complete({}, FORM.schema) == {
+        "system_prompt": "",
+        "system_format": "{system}",
+        "field_system": "system",
         "field_instruction": "instruction",
         "field_input": "input",
         "field_output": "output",

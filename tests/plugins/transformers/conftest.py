@@ -68,7 +68,7 @@ class Job:
 
     @property
     def output(self) -> Path:
-        return self.folder / "lora-out"
+        return self.folder / str(self.config["output_dir"])
 
     @property
     def argv(self) -> list[str]:

@@ -17,6 +17,7 @@ from ftk_transformers.keys import SETTINGS, TRAINING_KEYS
 from ftk_transformers.model import load_base, load_model, lora_config
 from ftk_transformers.rows import read_rows
 from ftk_transformers.settings import Settings
+from ftk_transformers.settings.optimization import GPU_OPTIMIZERS, OPTIMIZERS, SCHEDULERS
 from ftk_transformers.trainer import ReproducibleTrainer, argument_values
 
 ROWS = 12
@@ -201,7 +202,7 @@ ELSEWHERE = {
     "lora_model_dir": "test_tokens.py",
     "shrink_embeddings": "test_tokens.py",
     "mean_resizing_embeddings": "test_tokens.py",
-    "peft_autocast_adapter_dtype": "test_tokens.py",
+    "peft_autocast_adapter_dtype": "test_settings.py",
 }
 """Keys whose effect is seen in tests of their own."""
 
@@ -261,7 +262,8 @@ class Made:
     def trainer(self) -> ReproducibleTrainer:
         args = TrainingArguments(**self.arguments())
         rows = read_rows(self.job.data, self.settings, self.tokenizer)
-        return ReproducibleTrainer(self.settings, rows.train, model=self.load(), args=args, data_collator=rows.collate)
+        parts = {"model": self.load(), "data_collator": rows.collate, "eval_dataset": rows.evaluation}
+        return ReproducibleTrainer(self.settings, rows.train, args=args, **parts)
 
     def optimizer(self) -> dict[str, Any]:
         optimizer = self.trainer().create_optimizer()
@@ -325,3 +327,25 @@ def test_a_key_has_an_effect(key: str, make_job: Callable[..., Any]) -> None:
         assert changed.at(place) == expected
         assert plain.at(place) != expected
         assert not changed.problems()
+
+
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, *GPU_OPTIMIZERS])
+def test_every_optimizer_or_its_kin_makes_a_step(optimizer: str, make_job: Callable[..., Any]) -> None:
+    made = Made(make_job("run", ROWS, 4, {}), {"optimizer": optimizer, "weight_decay": 0.1})
+    assert ("optimizer" in made.notices()) == (optimizer in GPU_OPTIMIZERS)
+    trainer = made.trainer()
+    trained = [weight for weight in trainer.model.parameters() if weight.requires_grad]  # type: ignore[union-attr]
+    before = [weight.detach().clone() for weight in trained]
+    for weight in trained:
+        weight.grad = torch.ones_like(weight)
+    trainer.create_optimizer().step()
+    assert all((weight < old).any() for weight, old in zip(trained, before, strict=True))
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_every_scheduler_makes_steps(scheduler: str, make_job: Callable[..., Any]) -> None:
+    needed = {"cosine_with_min_lr": {"min_lr_rate": 0.1}, "warmup_stable_decay": {"num_decay_steps": 1}}
+    changes = {"lr_scheduler": scheduler, "lr_scheduler_kwargs": needed.get(scheduler), "warmup_steps": 1}
+    rates = Made(make_job("run", ROWS, 4, {}), changes).rates()
+    assert len(rates) == 3
+    assert max(rate.expected for rate in rates) == pytest.approx(0.01, rel=0.3)

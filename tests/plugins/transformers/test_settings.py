@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from transformers import AutoTokenizer
 
 from ftk_transformers.command import CommandError
+from ftk_transformers.device import Device
+from ftk_transformers.model import load_model
 from ftk_transformers.settings import Settings
 from ftk_transformers.settings.schedule import Interval
 
@@ -55,3 +59,12 @@ def test_no_steps_are_refused(settings: Callable[..., Settings]) -> None:
 )
 def test_intervals(interval: Interval, steps: int | None) -> None:
     assert interval.in_steps(10, 40) == steps
+
+
+@pytest.mark.parametrize(("autocast", "dtype"), [(True, torch.float32), (False, torch.bfloat16)])
+def test_an_adapter_on_a_base_in_16_bits(make_job: Callable[..., Any], autocast: bool, dtype: torch.dtype) -> None:
+    job = make_job("run", 1, 0, {"peft_autocast_adapter_dtype": autocast})
+    device = Device("cpu", torch.bfloat16, "adamw_torch", "sdpa", compiles=False)
+    tokenizer = AutoTokenizer.from_pretrained(job.base)
+    model = load_model(job.base, tokenizer, Settings.from_config(job.config), device)
+    assert {weight.dtype for weight in model.parameters() if weight.requires_grad} == {dtype}

@@ -35,10 +35,11 @@ def job(make_job: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def test_embeddings_are_as_many_as_wanted() -> None:
+    """The key that makes them fewer is "shrink_embeddings"."""
     assert rows_for(290, 300, Weights()) == 300
     assert rows_for(303, 300, Weights()) == 303
     assert rows_for(303, 300, Weights(resize_token_embeddings_to_32x=True)) == 320
-    assert rows_for(290, 300, Weights(**{"shrink_embeddings": True})) == 290
+    assert rows_for(290, 300, Weights(shrink_embeddings=True)) == 290
 
 
 def test_new_embeddings_begin_near_the_mean_or_anywhere(tiny_model: Path) -> None:
@@ -105,7 +106,7 @@ def test_a_training_goes_on_from_an_adapter(make_job: Callable[..., Any], tiny_a
     assert first.train().returncode == 0
     shutil.copytree(first.output, first.folder.parent / "kept")
     settings = {"lora_model_dir": str(first.folder.parent / "kept"), "lora_target_linear": False, "lora_r": 99}
-    second = make_job("second", 8, 0, {**SHORT, **settings, "peft_autocast_adapter_dtype": True, "learning_rate": 1e-9})
+    second = make_job("second", 8, 0, {**SHORT, **settings, "learning_rate": 1e-9})
     done = second.train()
     assert (done.returncode, done.stderr) == (0, "")
     [notice] = second.events("notice")

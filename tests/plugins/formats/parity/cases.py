@@ -115,7 +115,10 @@ PARTS = [
             {"role": "user", "content": [{"type": "text", "text": "think"}]},
             {
                 "role": "assistant",
-                "content": [{"type": "text", "text": "hmm.", "train": False}, {"type": "text", "text": " It is 4.", "train": True}],
+                "content": [
+                    {"type": "text", "text": "hmm.", "train": False},
+                    {"type": "text", "text": " It is 4.", "train": True},
+                ],
             },
         ]
     }
@@ -228,7 +231,12 @@ CASES: dict[str, Case] = {
         "chat_template",
         chats(),
         {"train_on_eos": "none", "train_on_eot": "last"},
-        {**CHATML, "tokens": ["<|im_start|>", "<|im_end|>"], "eot_tokens": ["<|im_end|>"], "special_tokens": {"eos_token": "</eos>"}},
+        {
+            **CHATML,
+            "tokens": ["<|im_start|>", "<|im_end|>"],
+            "eot_tokens": ["<|im_end|>"],
+            "special_tokens": {"eos_token": "</eos>"},
+        },
     ),
     "chatml, users trained": Case("chat_template", chats(), {"roles_to_train": ["user", "assistant"]}, CHATML),
     "chatml, trained on inputs": Case("chat_template", chats(), keys={**CHATML, "train_on_inputs": True}),
@@ -292,7 +300,8 @@ CASES: dict[str, Case] = {
         chats(),
         {
             "chat_template": "jinja",
-            "chat_template_jinja": "{% for m in messages %}\n  {{ m.role | upper }}: {{ m.content | trim }}{{ eos_token }}\n"
+            "chat_template_jinja": "{% for m in messages %}\n"
+            "  {{ m.role | upper }}: {{ m.content | trim }}{{ eos_token }}\n"
             "{% endfor %}\n",
         },
     ),
@@ -303,7 +312,10 @@ ANSWERS = {"chosen": "good {one} <|im_end|>", "rejected": "bad 🙃"}
 
 def pairs(question: str, **more: Any) -> list[Row]:
     """Rows with a question and two answers."""
-    return [{question: text, **ANSWERS, "system": "" if number % 2 else "Be brief.", **more} for number, text in enumerate(TEXTS)]
+    return [
+        {question: text, **ANSWERS, "system": "" if number % 2 else "Be brief.", **more}
+        for number, text in enumerate(TEXTS)
+    ]
 
 
 def unpaired(question: str) -> list[Row]:
@@ -334,17 +346,22 @@ CHAT_PAIRS = [
 ]
 
 PAIRS: dict[str, Case] = {
-    **{f"dpo chatml.{name}": Case(f"chatml.{name}", pairs(question), keys=DPO) for name, question in (
-        ("default", "prompt"), ("icr", "input"), ("intel", "question"), ("prompt_pairs", "prompt"))},
+    **{
+        f"dpo chatml.{name}": Case(f"chatml.{name}", pairs(question), keys=DPO)
+        for name, question in (
+            ("default", "prompt"),
+            ("icr", "input"),
+            ("intel", "question"),
+            ("prompt_pairs", "prompt"),
+        )
+    },
     "dpo chatml": Case("chatml", pairs("instruction"), keys=DPO),
     "ipo llama3.intel": Case("llama3.intel", pairs("question"), keys={"rl": "ipo"}),
     "dpo llama3.icr": Case("llama3.icr", pairs("input"), keys=DPO),
     "dpo chatml.argilla_chat": Case("chatml.argilla_chat", [answered("a", "b 🙃")], keys=DPO),
     "dpo chatml.ultra": Case("chatml.ultra", [{"prompt": "p", **answered("a", "b 🙃")}], keys=DPO),
     "dpo chat_template.default": Case("chat_template.default", CHAT_PAIRS, keys={**DPO, **CHATML}),
-    "dpo chat_template.default, llama3": Case(
-        "chat_template.default", CHAT_PAIRS, {"chat_template": "llama3"}, DPO
-    ),
+    "dpo chat_template.default, llama3": Case("chat_template.default", CHAT_PAIRS, {"chat_template": "llama3"}, DPO),
     "dpo chat_template.argilla_chat": Case(
         "chat_template.argilla_chat", [answered("a", "b 🙃")], keys={**DPO, **CHATML}
     ),
@@ -363,8 +380,15 @@ PAIRS: dict[str, Case] = {
     "orpo chat_template.argilla": Case(
         "chat_template.argilla", [{**answered("a", "b 🙃"), "system": "Be brief."}], keys={**ORPO, **CHATML}
     ),
-    **{f"kto chatml.{name}": Case(f"chatml.{name}", unpaired(question), keys=KTO) for name, question in (
-        ("argilla", "instruction"), ("intel", "question"), ("prompt_pairs", "prompt"), ("ultra", "prompt"))},
+    **{
+        f"kto chatml.{name}": Case(f"chatml.{name}", unpaired(question), keys=KTO)
+        for name, question in (
+            ("argilla", "instruction"),
+            ("intel", "question"),
+            ("prompt_pairs", "prompt"),
+            ("ultra", "prompt"),
+        )
+    },
     "kto llama3.argilla_chat": Case(
         "llama3.argilla_chat", [{"completion": answered("a", "b")["chosen"], "label": True}], keys=KTO
     ),

@@ -23,6 +23,7 @@ def _prepare(config: dict) -> dict:
     try:
         cfg = load_cfg(DictDefault(config))
         cfg.is_preprocess = True
+        cfg.dataset_num_proc = None  # a process of its own for each case would import everything again
         tokenizer = load_tokenizer(cfg)
         rows = _pairs(cfg, tokenizer) if cfg.rl else _rows(cfg, tokenizer)
     except Exception as error:  # whatever axolotl does not take is part of the answer

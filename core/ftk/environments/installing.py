@@ -1,4 +1,4 @@
-"""Calls of pip, or of uv in its place: told line by line while they work, and answered with advice where they fail."""
+"""Run a command of an installer: told line by line while it works, and answered with advice where it fails."""
 
 import ctypes
 import os
@@ -15,9 +15,6 @@ from textwrap import shorten
 from ftk.advice import Advice
 from ftk.environments.interpreter import foreign_variables
 from ftk.errors import FtkError
-
-INSTALLER_VARIABLE = "FTK_INSTALLER"
-"""`pip`, which comes with Python, or `uv`, which is faster and must be on PATH."""
 
 WIDTH = 80
 """Characters that are told of a line."""
@@ -68,17 +65,6 @@ class InstallerFailed(FtkError):
 
 class NoSuchPackage(InstallerFailed):
     """No index has what was asked for."""
-
-
-def uses_uv() -> bool:
-    """Whether the person chose uv.
-
-    :raises FtkError: when they chose something else.
-    """
-    chosen = os.environ.get(INSTALLER_VARIABLE) or "pip"
-    if chosen not in ("pip", "uv"):
-        raise FtkError(f"{INSTALLER_VARIABLE} is {chosen!r}", "write `pip` or `uv`")
-    return chosen == "uv"
 
 
 def run(argv: Sequence[str], python: Path, log: Path, lock: int, tell: Callable[[str], None]) -> None:
