@@ -2,7 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def main() -> None:
 
 def with_generated(text: str) -> str:
     """A document with each part between `<!-- NAME -->` and `<!-- end -->` made anew."""
-    for name, generate in (("keys", keys), ("hooks", hooks), ("fixtures", fixtures)):
+    for name, generate in (("keys", keys), ("formats", formats), ("hooks", hooks), ("fixtures", fixtures)):
         part = f"<!-- {name} -->\n\n" + "\n".join(generate()) + "\n\n<!-- end -->"
         text = re.sub(rf"<!-- {name} -->(\n.*?<!-- end -->)?", lambda _, part=part: part, text, flags=re.DOTALL)
     return text
@@ -61,6 +62,26 @@ def _values(schema: Mapping[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def formats() -> Iterator[str]:
+    """A line for each kind of dataset format: its names, what it is, its options."""
+    yield "| `type` | rows | keys beside it, or in it |"
+    yield "| --- | --- | --- |"
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, form in Manager.load().dataset_formats().items():
+        options = ", ".join(f"`{key}`" for key in form.schema.get("properties", {}))
+        meaning = (inspect.getdoc(type(form)) or "").split("\n\n")[0]
+        groups.setdefault((" ".join(meaning.split()), options), []).append(name)
+    for (meaning, options), names in groups.items():
+        yield f"| {', '.join(_names(names))} | {meaning} | {options} |"
+
+
+def _names(names: Iterable[str]) -> Iterator[str]:
+    """The names, with those that differ only in their last part as one."""
+    for stem, group in groupby(names, lambda name: re.split(r"[.:](?=[^.:]*$)", name)[0]):
+        endings = [name.removeprefix(stem) for name in group]
+        yield f"`{stem}{endings[0]}`" + "".join(f" `{ending}`" for ending in endings[1:])
 
 
 def hooks() -> Iterator[str]:

@@ -1,6 +1,7 @@
-"""Take the JSON files that a config names into it, so that a run has with it all that it needs."""
+"""Take files that a config names into it, so that a run has with it all that it needs."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,35 @@ from ftk.stages import RUN_STAGES
 JSON_FILE = {"contentMediaType": "application/json"}
 """In the schema of a key: its text may be the path of a JSON file."""
 
+TEMPLATE_KEY = "chat_template_jinja"
+"""The key, of a config or of a data set, whose text may be the path of a file that holds it."""
+
 
 def inlined(config: Config, folder: Path, manager: Manager) -> dict[str, Any]:
-    """The keys that name a JSON file which is there, each with the file's content.
+    """The keys that name a JSON file or a template which is there, each with the file's content.
 
     :param folder: of the config file.
     :raises ProblemsFound: where such a file holds no JSON.
     """
     named = {key: config.get(key) for key in _json_keys(config, manager)}
     paths = {key: locate(value, folder) for key, value in named.items() if isinstance(value, str)}
-    return {key: _read(path, config.place((key,))) for key, path in paths.items() if path.is_file()}
+    contents = {key: _read(path, config.place((key,))) for key, path in paths.items() if path.is_file()}
+    return {**_templates(config, folder), **contents}
+
+
+def _templates(config: Config, folder: Path) -> dict[str, Any]:
+    """The keys that hold chat templates, in which files have given way to their content."""
+    top = {TEMPLATE_KEY: config.get(TEMPLATE_KEY)}
+    lists = {key: config.get(key) for key in ("datasets", "test_datasets")}
+    found = {key: [_with_template(item, folder) for item in items] for key, items in lists.items() if items}
+    return {**found, **(_with_template(top, folder) if top[TEMPLATE_KEY] else {})}
+
+
+def _with_template(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    given = values.get(TEMPLATE_KEY)
+    if not isinstance(given, str) or "{" in given or not locate(given, folder).is_file():
+        return dict(values)
+    return {**values, TEMPLATE_KEY: locate(given, folder).read_text(encoding="utf-8")}
 
 
 def _json_keys(config: Config, manager: Manager) -> list[str]:

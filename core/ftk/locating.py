@@ -10,6 +10,9 @@ from ftk.config import Config
 from ftk.errors import Problem, UsageError
 from ftk.sources import COMPRESSED, LOCATED, DataSet, data_sets, exists, is_there
 
+ADDRESS = "://"
+"""What tells an address from a path."""
+
 
 def locate(path: str, folder: Path) -> Path:
     """A path of a config made absolute: from the current folder, or else from the config's."""
@@ -37,6 +40,8 @@ def located_data(config: Config, folder: Path) -> dict[str, Any]:
 
 
 def _located(item: DataSet, folder: Path) -> str:
+    if ADDRESS in item.path:
+        return item.path
     found = locate(item.path, folder)
     return item.path if not exists(found) and item.is_on_hub(folder) else str(found)
 
@@ -50,6 +55,9 @@ def data_problems(config: Config) -> list[Problem]:
 
 def _data_problems(config: Config, item: DataSet) -> Iterator[Problem]:
     place = config.place((item.key, item.number, "path"))
+    if ADDRESS in item.path:
+        yield Problem(place, f"{item.path} is an address, and data are read of files", "download it, and name the file")
+        return
     if not item.is_local(LOCATED):
         remedy = "give its path from here or from the config's folder, or `--data FILE`"
         yield Problem(place, f"there is no data file {item.path}", remedy)

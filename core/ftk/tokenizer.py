@@ -80,6 +80,7 @@ def adapt(source: Path, target: Path, config: Mapping[str, Any]) -> None:
         named["pad_token"] = named["eos_token"]
     template = choose_template(config.get("chat_template"), config.get("chat_template_jinja"), own_template(source))
     tokenizer.save(str(target / TOKENIZER_FILE))
+    named |= {name: text_of(named[name]) for name in NAMED if name in named}
     files.write_json(target / CONFIG_FILE, {key: value for key, value in named.items() if key not in _TOLD_ELSEWHERE})
     if template is not None:
         files.write_text(target / TEMPLATE_FILE, template)

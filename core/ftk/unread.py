@@ -25,10 +25,9 @@ def unread_keys(
         if not others:
             yield unknown_key((key,), list(read), place)
         elif values[key] is not None:
-            names = " and ".join(others)
-            config_key = "ftk.engine" if stage == "train" else f"ftk.stages.{stage}"
-            message = f"`{key}` is read by {names}, not by {chosen.get(stage, 'nobody')}"
-            yield Problem(place((key,)), message, f"`{config_key}: {others[0]}`, or remove it")
+            choice = "ftk.engine" if stage == "train" else f"ftk.stages.{stage}"
+            message = f"`{key}` is read by {' and '.join(others)}, not by {chosen.get(stage, 'nobody')}"
+            yield Problem(place((key,)), message, f"`{choice}: {' or '.join(others)}`, or remove it")
 
 
 def _readers(key: str, manager: Manager) -> tuple[str, list[str]]:

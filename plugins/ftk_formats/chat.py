@@ -22,6 +22,9 @@ from ftk_formats.train_detail import trained_tokens
 NEAR = 3
 """Tokens between a turn's content and the token that ends it, at most: the template's padding."""
 
+ASKING = ("user", "system")
+"""Roles whose messages may be empty, also where they are trained."""
+
 _TEXT: Schema = {"type": ["string", "null"]}
 _WHICH_ENDS: Schema = {"enum": ["all", "turn", "last", "none", None]}
 
@@ -114,9 +117,13 @@ def _trained_turns(
         said = ", ".join(dict.fromkeys(turn.role for turn in turns))
         raise RowError(f"no message is trained (roles: {said})", "add an answer, or name its role in `roles_to_train`")
     for turn, is_trained in zip(turns, trained, strict=True):
-        if is_trained and list(turn.message) == ["role", "content"] and not turn.message["content"].strip():
+        if is_trained and turn.role not in ASKING and turn.message.keys() == {"role", "content"} and _is_blank(turn):
             raise RowError(f"a message of the role `{turn.role}` is empty", "write it, or remove the row")
     return turns, trained
+
+
+def _is_blank(turn: Turn) -> bool:
+    return not turn.message["content"].strip()
 
 
 def _is_trained(turn: Turn, by_role: bool) -> bool:

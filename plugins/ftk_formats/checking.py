@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ftk.plugin import (
     LOCATED,
@@ -13,6 +14,7 @@ from ftk.plugin import (
     UsageError,
     data_sets,
     entry_problems,
+    template_problem,
 )
 from ftk_formats.source import Source, make_source
 
@@ -24,7 +26,8 @@ def find_data_problems(config: Config, formats: Mapping[str, DatasetFormat]) -> 
 
     :param formats: the known formats by name.
     """
-    problems = [problem for item in data_sets(config) for problem in _problems(config, item, formats)]
+    problems = _template_problems(config, config.values, ())
+    problems += [problem for item in data_sets(config) for problem in _problems(config, item, formats)]
     if config.get("test_datasets") and config.get("val_set_size"):
         message = "`val_set_size` and `test_datasets` both name rows to hold out"
         problems.append(Problem(config.place(("val_set_size",)), message, "remove one of them"))
@@ -33,7 +36,13 @@ def find_data_problems(config: Config, formats: Mapping[str, DatasetFormat]) -> 
 
 def _problems(config: Config, item: DataSet, formats: Mapping[str, DatasetFormat]) -> list[Problem]:
     wrong = entry_problems(item.entry, config.get("rl"), formats, config.place, (item.key, item.number))
+    wrong += _template_problems(config, item.entry, (item.key, item.number))
     return wrong or (_file_problems(config, item, formats) if item.is_local(LOCATED) else [])
+
+
+def _template_problems(config: Config, values: Mapping[str, Any], path: tuple[str | int, ...]) -> list[Problem]:
+    wrong = template_problem(values.get("chat_template"), values.get("chat_template_jinja"))
+    return [Problem(config.place((*path, "chat_template")), *wrong)] if wrong else []
 
 
 def _file_problems(config: Config, item: DataSet, formats: Mapping[str, DatasetFormat]) -> list[Problem]:

@@ -101,7 +101,7 @@ UNANSWERABLE = (
 
 @dataclass
 class Instructions:
-    """A format whose rows hold an instruction and its answer.
+    """An instruction and its answer.
 
     :param name: what a config's `type` says.
     :param turn: how the question is put.

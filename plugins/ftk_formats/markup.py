@@ -41,7 +41,10 @@ Read = Callable[[Mapping[str, Any], Markup], Pair | Unpaired]
 
 @dataclass
 class Marked:
-    """One format; its rows are read by a function."""
+    """A question and its answers, written in the markup of ChatML or Llama 3.
+
+    :param read: what a row says, in the markup.
+    """
 
     name: str
     markup: Markup

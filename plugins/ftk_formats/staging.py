@@ -52,7 +52,7 @@ def _inputs(run: Run, sources: Mapping[Split, Sequence[Source]], tokenizer: Path
         "tokenizer": [files.sha256(tokenizer / name) for name in ("tokenizer.json", "tokenizer_config.json")],
         "sources": {split: [_identity(item) for item in items] for split, items in sources.items()},
         "config": {key: run.config[key] for key in KEYS},
-        "limits": dict(run.config.ftk["data"]),
+        "limits": {key: value for key, value in run.config.ftk["data"].items() if key != "max_problems"},
     }
 
 

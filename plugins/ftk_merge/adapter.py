@@ -23,7 +23,7 @@ UNDERSTOOD = {
     *("fan_in_fan_out", "bias", "lora_bias", "init_lora_weights", "megatron_core", "qalora_group_size"),
     *("runtime_config", "eva_config", "loftq_config"),
 }
-"""Settings of an adapter that this merge obeys, or that say only how it was begun. Others go to peft, if they are on."""
+"""Settings that this merge obeys, or that say only how an adapter was begun. Others go to peft, if they are on."""
 
 HARMLESS_BEGINNINGS = (True, False, None, "gaussian", "eva", "orthogonal")
 """Values of `init_lora_weights` that leave the base model's weights as they are."""

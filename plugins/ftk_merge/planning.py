@@ -80,6 +80,7 @@ def plan_merge(base: Checkpoint, changes: Mapping[str, Change], dtype: str | Non
         }
         for file, shard in base.shards.items()
     }
+    _refuse_half_resized(shards)
     return Plan(shards, dict(_config_changes(base, found, bool(added), dtype)))
 
 
@@ -141,6 +142,18 @@ def _merged(name: str, stored: StoredTensor, change: Change | None, dtype: str |
     if change.fold is not None and fold is None:
         raise UnknownAdapter(f"its part for {name} does not have the shape {source.shape}")
     return MergedTensor(source, wanted, fold)
+
+
+def _refuse_half_resized(shards: Mapping[str, Mapping[str, MergedTensor]]) -> None:
+    embeddings = {
+        name: tensor.shape[0]
+        for shard in shards.values()
+        for name, tensor in shard.items()
+        if name.endswith((*INPUT_EMBEDDINGS, *OUTPUT_EMBEDDINGS))
+    }
+    if len(set(embeddings.values())) > 1:
+        sizes = ", ".join(f"{name} {rows}" for name, rows in embeddings.items())
+        raise MergeError(f"the adapter resized only one of the embeddings ({sizes} tokens); save both with it")
 
 
 def _config_changes(

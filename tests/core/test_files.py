@@ -181,3 +181,20 @@ def test_the_hash_of_a_folder_is_that_of_its_names_and_contents(tmp_path: Path) 
     assert folder("2", {"sub/b": "y", "a": "x"}) == first
     others = [{"a": "x", "sub/b": "z"}, {"a": "x", "b": "y"}, {"a": "y", "sub/b": "x"}, {"a": "x"}]
     assert len({first, *(folder(f"other{number}", content) for number, content in enumerate(others))}) == 5
+
+
+def test_a_discarded_folder_is_gone(tmp_path: Path) -> None:
+    folder = files.make_folder(tmp_path / "a")
+    (folder / "x").write_text("1")
+    (tmp_path / f"a{files.PARTIAL}").mkdir()
+    files.discard(folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_never_discarded_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = files.make_folder(tmp_path / "a")
+    (folder / "x").write_text("1")
+    monkeypatch.setattr("ftk.files.shutil.rmtree", lambda path, ignore_errors: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        files.discard(folder)
+    assert [item.name for item in tmp_path.iterdir()] == [f"a{files.PARTIAL}"]

@@ -60,6 +60,20 @@ $ ftk show latest --json
 $ ftk logs
 ...
 """,
+    "a run is logged, and sent to another logger afterwards": """
+$ ftk run config.yml --logger jsonl
+...
+jsonl    ...runs/ftk-.../metrics.jsonl
+...
+$ head -n 1 runs/*/metrics.jsonl
+{"step": 1, "time": ..., "train/loss": ...}
+$ ftk sync --logger tensorbord
+error: no plugin brings the logger 'tensorbord'
+  did you mean 'tensorboard'?
+$ ftk sync --logger jsonl
+...
+ftk-... is sent to jsonl
+""",
     "a detached run is attached to, and a second look tells the same": """
 $ ftk run config.yml --detach
 ftk-... is running; `ftk attach ftk-...` shows it
@@ -114,6 +128,9 @@ error: there is no row 9 among those that are trained or held out
   rows are counted from 1 over all data sets; some may be left out for their length
 $ ftk inspect latest --set seed=1 2>&1 | tail -1
 Error: options that change a config go with a config; a run keeps what it was made with
+$ echo >> data.jsonl; stat -c "%F, names: %h" runs/*/data.jsonl; cmp -s data.jsonl runs/*/data.jsonl || echo kept
+regular file, names: 1
+kept
 """,
     "a model is asked by fields, from a file and from standard input": """
 $ ftk run config.yml --json >/dev/null 2>&1; ftk infer --field question="what is 9 and 9?"
@@ -272,7 +289,7 @@ $ ftk validate config.yml --json
 $ printf 'lora_rr: 8\\nmax_steps: many\\nadapter: lora\\n' >> config.yml; ftk validate config.yml; echo "exit code $?"
 error: config.yml:14: `max_steps` is 'many', but must be a whole number
 config.yml:13: `lora_rr` is read by nothing that this run uses; remove it, or name the plugin that reads it
-config.yml:15: `adapter` is read by axolotl and transformers, not by toy; `ftk.engine: axolotl`, or remove it
+config.yml:15: `adapter` is read by axolotl and transformers, not by toy; `ftk.engine: axolotl or transformers`, or remove it
 exit code 2
 $ ftk validate config.yml --set max_steps=2 --json
 {"config": "config.yml", "ok": false, "problems": [{"place": "config.yml:13", "message": "`lora_rr` ...}

@@ -1,6 +1,7 @@
 """Draw tokenised rows and figures of them as text."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -39,15 +40,18 @@ def _draw_part(part: Part, texts: TokenTexts, ids: bool) -> str:
     before = False
     for token, text, trained in zip(part.ids, texts.each(part.ids), part.trained, strict=True):
         mark = {(False, True): "«", (True, False): "»"}.get((before, trained), "")
-        between = click.style("|", dim=True) if drawn and not mark else mark
-        shown = "".join(VISIBLE.get(character, character) for character in text)
+        drawn += mark or (click.style("|", dim=True) if drawn else "")
+        shown = _draw_token(text, fg="green" if trained else None, bold=token in texts.added)
         number = click.style(f"({token})", dim=True) if ids else ""
-        colour = "green" if trained else None
-        # Ids come before the line ends.
-        body, newline = (shown[:-1], "\n") if shown.endswith("\n") else (shown, "")
-        drawn += between + click.style(body, fg=colour, bold=token in texts.added) + number + newline
+        # The id comes before the line ends.
+        drawn += shown.removesuffix("\n") + number + "\n" * shown.endswith("\n")
         before = trained
     return drawn + ("»" if before else "")
+
+
+def _draw_token(text: str, **style: Any) -> str:
+    visible = "".join(VISIBLE.get(character, character) for character in text)
+    return click.style(visible.removesuffix("\n"), **style) + "\n" * visible.endswith("\n")
 
 
 def draw_statistics(statistics: Statistics, sequence_len: int) -> Iterator[str]:

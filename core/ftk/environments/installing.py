@@ -131,5 +131,6 @@ def _failure(code: int, log: Path, start: int) -> InstallerFailed:
     last = errors[-1] if errors else next(iter(output.strip().splitlines()[::-1]), "it printed nothing")
     if advice is None:
         return InstallerFailed(last, more)
-    kind = NoSuchPackage if advice is ABSENT else InstallerFailed
+    # Also where one index of several cannot be reached: what is optional must not depend on it.
+    kind = NoSuchPackage if re.search(ABSENT.pattern, output) else InstallerFailed
     return kind(f"{advice.meaning}: {last}", f"{advice.remedy}; {more}")
