@@ -119,7 +119,7 @@ def _named(name: str) -> str:
 def compiled(source: str) -> "Template":
     """The template, ready to be rendered.
 
-    The conventions are those of `apply_chat_template` (https://huggingface.co/docs/transformers/chat_templating).
+    The conventions are those by which Hugging Face tokenizers apply their templates.
 
     :raises jinja2.TemplateError: when its syntax is wrong.
     """

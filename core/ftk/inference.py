@@ -115,7 +115,10 @@ def _stopped_by_signals() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise Cancelled(now=True)
 
-    before = {number: signal.signal(number, stop) for number in STOPS}
+    # One that is ignored, as by nohup, stays so.
+    before = {number: signal.getsignal(number) for number in STOPS if signal.getsignal(number) != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, stop)
     try:
         yield
     finally:

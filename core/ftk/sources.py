@@ -123,14 +123,19 @@ class DataSet:
         return found
 
     def _of_split(self, folder: Path, found: list[Path]) -> list[Path]:
-        """Files whose names tell no split are of all of them, unless others do."""
+        """The files of the split; where no name tells one, all."""
         splits = {file: _split_of(file.relative_to(folder)) for file in found}
         known = sorted({name for name in splits.values() if name})
+        if not known:
+            return found
         chosen = [file for file, name in splits.items() if name == _canonical(self.split)]
-        if known and not chosen:
+        if not chosen:
             message = f"{folder} has no split {self.split}, only {' and '.join(known)}"
             raise UsageError(message, f"name one of them as `split`: {known[0]}")
-        return chosen or found
+        if odd := next((file for file, name in splits.items() if name is None), None):
+            message = f"{folder}: the names of some files tell a split, that of {odd.name} does not"
+            raise UsageError(message, "name the files to read as `data_files`")
+        return chosen
 
 
 def data_sets(config: "Config") -> list[DataSet]:

@@ -92,6 +92,7 @@ class Chat:
     name = "chat_template"
     revision = 1
     schema: Schema = {"type": "object", "additionalProperties": False, "properties": OPTIONS}
+    example = {"messages": [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}]}
 
     def bound(self, tokenizer: RowTokenizer, options: Mapping[str, Any]) -> DatasetFormat:
         """The format with the template and the end tokens."""

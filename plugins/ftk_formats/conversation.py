@@ -116,11 +116,11 @@ class Reader:
     def _role(self, given: Any, place: str) -> str:
         if given is None:
             raise RowError(f"`{place}` has no `{self._names['role']}`", "say who speaks")
-        role = self.roles.get(given, given) if isinstance(given, str) else given
+        role = self.roles.get(given, given) if isinstance(given, str) else ""
         if role not in self._known:
             remedy = f"one of {', '.join(sorted(self.roles))}; or say what it means: `roles: {{user: [{given}]}}`"
             raise RowError(f"`{place}` has the unknown role {fields.shown(given)}", remedy)
-        return str(role)
+        return role
 
     def _check_content(self, message: Mapping[str, Any], place: str) -> None:
         content = message.get("content")

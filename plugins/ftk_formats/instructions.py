@@ -99,6 +99,17 @@ UNANSWERABLE = (
 )
 
 
+EXAMPLE = {
+    **dict.fromkeys(
+        ("instruction", "question", "INSTRUCTION", "article", "message_1", "unanswerable_question"), "2+2?"
+    ),
+    **dict.fromkeys(("output", "response", "answer", "RESPONSE", "summary", "message_2", "solution"), "4"),
+    "context": "sums",
+    "choices": ["3", "4"],
+}
+"""A row of all these formats at once."""
+
+
 @dataclass
 class Instructions:
     """An instruction and its answer.
@@ -118,6 +129,7 @@ class Instructions:
 
     revision = 1
     schema = NO_OPTIONS
+    example = EXAMPLE
 
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> Sequence[Segment]:
         """The prompt, which is trained only if asked for, and the answer, which ends the sequence."""

@@ -53,6 +53,14 @@ class Marked:
     revision = 1
     schema = NO_OPTIONS
 
+    @property
+    def example(self) -> Mapping[str, Any]:
+        """A row of it."""
+        talk = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}]
+        answer = talk if self.read in (_pair_of_chats, _pair_of_answers, _unpaired_chat) else "4"
+        questions = dict.fromkeys(("prompt", "input", "question", "instruction"), "2+2?")
+        return {**questions, **dict.fromkeys(("chosen", "rejected", "completion"), answer), "label": True}
+
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> Pair | Unpaired:
         """The row in the markup."""
         return self.read(row, self.markup)

@@ -18,6 +18,7 @@ class Completion:
         "additionalProperties": False,
         "properties": {"field": {"type": "string", "default": "text", "description": "the field that holds the text"}},
     }
+    example = {"text": "2+2=4"}
 
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> Sequence[Segment]:
         """The text, which ends the sequence."""
@@ -30,6 +31,7 @@ class InputOutput:
     name = "input_output"
     revision = 1
     schema = NO_OPTIONS
+    example = {"segments": [{"label": False, "text": "2+2="}, {"label": True, "text": "4"}]}
 
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> Sequence[Segment]:
         """The pieces as they are."""
@@ -55,6 +57,7 @@ class Tokenised:
     name = TOKENISED
     revision = 1
     schema = NO_OPTIONS
+    example = {"input_ids": [5, 6, 7], "labels": [UNTRAINED, 6, 7]}
 
     def __init__(self, vocabulary: int | None = None) -> None:
         self.vocabulary = vocabulary

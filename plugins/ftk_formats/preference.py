@@ -17,6 +17,7 @@ from ftk_formats import fields
 from ftk_formats.chat import MESSAGE_OPTIONS, TEMPLATE_OPTIONS
 from ftk_formats.instructions import NO_OPTIONS
 from ftk_formats.markup import content, label
+from ftk_formats.rendered import common
 from ftk_formats.user_defined import TEXT, fill, template
 
 STAND_IN = {"role": "user", "content": "[[dummy_message]]"}
@@ -32,6 +33,9 @@ _ANSWERS: dict[str, Schema] = {
 }
 
 
+TALK = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}]
+
+
 class ChatPairs:
     """A conversation and two answers to it.
 
@@ -40,6 +44,7 @@ class ChatPairs:
     """
 
     revision = 1
+    example = {"messages": TALK[:1], "chosen": TALK, "rejected": TALK}
 
     def __init__(self, name: str, whole: bool) -> None:
         self.name = name
@@ -68,8 +73,12 @@ class ChatPairs:
         return Pair(self._render(asked, True), *(self._answer(answer[-1]) for answer in (chosen, rejected)))
 
     def _answer(self, message: Message) -> str:
+        """The answer from its content on, which may be looked for only behind what the template writes before it."""
         text = self._render([STAND_IN, message], False)
-        return text[text.find(message["content"]) :].rstrip()
+        begun = self._render([STAND_IN], True)
+        before = common(text, begun, min(len(text), len(begun)))
+        found = text.find(message["content"], before)
+        return text[before if found < 0 else found :].rstrip()
 
     def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
         return render(self._template, messages, add_generation_prompt)
@@ -128,6 +137,7 @@ class OrpoChat:
     name = "orpo.chat_template.argilla"
     revision = 1
     schema: Schema = {"type": "object", "additionalProperties": False, "properties": TEMPLATE_OPTIONS}
+    example = {"chosen": TALK, "rejected": TALK}
 
     def __init__(self, chat_template: ChatTemplate | None = None) -> None:
         self._template = chat_template
@@ -177,6 +187,7 @@ class UserDefinedPairs:
             "rejected_format": {**template("rejected"), "default": "{rejected}"},
         },
     }
+    example = {"prompt": "2+2?", "chosen": "4", "rejected": "5"}
 
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> Pair:
         """The three texts."""
@@ -204,6 +215,7 @@ class UserDefinedUnpaired:
             "completion_format": {**template("completion"), "default": "{completion}"},
         },
     }
+    example = {"prompt": "2+2?", "completion": "4", "label": True}
 
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> Unpaired:
         """The two texts and the label."""
@@ -225,6 +237,7 @@ class Passthrough:
 
     revision = 1
     schema = NO_OPTIONS
+    example = {"prompt": "2+2?", "chosen": "4", "rejected": "5", "completion": "4", "label": True}
 
     def __init__(self, family: str) -> None:
         self.name = f"{family}.passthrough.default"

@@ -56,8 +56,8 @@ class Rendered:
         kept = {name: message[name] for name in ("role", *keep) if name in message}
         messages = [*self._messages[:number], {**kept, key: placeholder}, *self._messages[number + 1 :]]
         other = self._render(messages)
-        start = _common(self._text, other, min(len(self._text), len(other)))
-        behind = _common(self._text[::-1], other[::-1], min(len(self._text), len(other)) - start)
+        start = common(self._text, other, min(len(self._text), len(other)))
+        behind = common(self._text[::-1], other[::-1], min(len(self._text), len(other)) - start)
         return start, len(self._text) - behind
 
     def _render(self, messages: Sequence[Mapping[str, Any]]) -> str:
@@ -68,7 +68,7 @@ class Rendered:
             raise RowError(message, "change the row, or name another `chat_template`") from None
 
 
-def _common(one: str, other: str, most: int) -> int:
+def common(one: str, other: str, most: int) -> int:
     """How many characters, at most so many, are the same at the beginning of both."""
     low, high = 0, most
     while low < high:

@@ -41,6 +41,7 @@ class UserDefined:
             "no_input_format": {**template("instruction", "input"), "default": "{instruction} "},
         },
     }
+    example = {"instruction": "2+2?", "output": "4"}
 
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> Sequence[Segment]:
         """The prompt, which is trained only if asked for, and the answer, which ends the sequence."""

@@ -1,6 +1,7 @@
-"""The answers of a generation while it works: written down one by one, so that a kill costs the last ones only."""
+"""The answers of a generation while it works: written down batch by batch, so that a kill costs the last one only."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ class Answers:
     def __len__(self) -> int:
         return len(self._known)
 
-    def add(self, number: int, answer: dict[str, Any]) -> None:
-        """Write an answer down."""
-        append_line(self.path, json.dumps([number, answer]))
-        self._known[number] = answer
+    def add(self, batch: Mapping[int, dict[str, Any]]) -> None:
+        """Write the answers of a batch down, all at once: so the batches that are left stay what they are."""
+        append_line(self.path, "\n".join(json.dumps(pair) for pair in batch.items()))
+        self._known.update(batch)
 
     def lines(self) -> str:
         """All answers in the prompts' order, a JSON line each."""

@@ -130,8 +130,8 @@ def _complete(generator: Generator, prompts: Sequence[Prompt], answers: Answers)
     reporter = Reporter.from_environment()
     tokens, began = 0, time.monotonic()
     for batch in batches([prompt for prompt in prompts if prompt.number not in answers], BATCH):
-        for prompt, completion in zip(batch, generator.complete(batch), strict=True):
-            answers.add(prompt.number, asdict(completion))
-            tokens += completion.tokens
+        completions = generator.complete(batch)
+        answers.add({prompt.number: asdict(item) for prompt, item in zip(batch, completions, strict=True)})
+        tokens += sum(item.tokens for item in completions)
         seconds = time.monotonic() - began
         reporter.emit("generation", done=len(answers), of=len(prompts), tokens=tokens, seconds=seconds)

@@ -16,9 +16,10 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference, KTOTrainer
 
+from ftk_transformers.arguments import checked
 from ftk_transformers.settings import Settings
 from ftk_transformers.settings.preference import Preference
-from ftk_transformers.trainer import ReproducibleTrainer, checked
+from ftk_transformers.trainer import ReproducibleTrainer
 
 COLUMNS = ("prompt_ids", "chosen_ids", "rejected_ids", "completion_ids", "label")
 """What trl reads of a row: the first three of a pair, the others (with the prompt) of a single answer."""

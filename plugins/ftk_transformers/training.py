@@ -9,6 +9,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PrinterCallback
 
 from ftk.files import make_folder
 from ftk.reporter import Reporter
+from ftk_transformers.arguments import argument_values, checked
 from ftk_transformers.best import BestCheckpoints, best_step, stopped_early
 from ftk_transformers.callbacks import STOPPED, Checkpoints, Progress, StopOnRequest
 from ftk_transformers.checkpoints import checkpoint_at, newest_complete, step_of
@@ -17,7 +18,7 @@ from ftk_transformers.export import export_adapter, export_model, write_result
 from ftk_transformers.model import load_base, load_model
 from ftk_transformers.rows import TrainingRows, read_rows
 from ftk_transformers.settings import Settings
-from ftk_transformers.trainer import ReproducibleTrainer, argument_values, checked
+from ftk_transformers.trainer import ReproducibleTrainer
 
 
 def train(run: Path, data: Path, base: Path, tokenizer_folder: Path) -> None:

@@ -107,11 +107,6 @@ def test_a_key_is_welcome_when_its_provider_is_chosen(resolved: Resolve) -> None
     assert "lora_r" not in config.values
 
 
-def test_a_misspelt_key_inside_a_data_set_is_told_with_its_line(problems: Callable[..., list[str]]) -> None:
-    text = CONFIG + "    pth: x\n"
-    assert problems(text) == ["c.yml:5: `datasets[0].pth` is read by nothing that this run uses; did you mean `path`?"]
-
-
 @pytest.mark.parametrize("text", ["", "base_model:\ndatasets:\n"])
 def test_what_must_be_named_is_told_once(problems: Callable[..., list[str]], text: str) -> None:
     assert [problem.partition("; ")[0].partition(": ")[2] for problem in problems(text)] == [

@@ -16,7 +16,7 @@ def root(tmp_path: Path) -> Path:
         *("one.jsonl", "two.csv.gz", "plain/a.jsonl", "plain/b.jsonl", "plain/README.md", "plain/.hidden.jsonl"),
         *("hub/data/train-0.parquet", "hub/data/train-1.parquet", "hub/data/validation-0.parquet"),
         *("saved/train/data-0.arrow", "saved/train/state.json", "saved/test/data-0.arrow", "saved/dataset_dict.json"),
-        *("mixed/a.csv", "mixed/a.jsonl", "empty/readme.md"),
+        *("mixed/a.csv", "mixed/a.jsonl", "empty/readme.md", "odd/train.csv", "odd/more.csv"),
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -62,6 +62,7 @@ def test_data_to_evaluate_on_are_of_the_split_test(root: Path) -> None:
         ("mixed", {}, "mixed holds files of several kinds: csv, json", "ds_type"),
         ("plain", {"ds_type": "csv"}, "plain holds no data file", ".csv"),
         ("plain", {"data_files": "c.jsonl"}, "plain holds no file c.jsonl", "data_files"),
+        ("odd", {}, "odd: the names of some files tell a split, that of more.csv does not", "data_files"),
         ("hub", {"split": "test"}, "hub has no split test, only train and validation", "split"),
     ],
 )

@@ -3,7 +3,6 @@
 import json
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -69,6 +68,7 @@ def test_a_stopped_call_goes_on_where_it_stopped(trained: Any, number: signal.Si
             left.kill()
     else:
         assert process.returncode == 130
+        assert process.stderr.read().endswith("stopped; the same call goes on\n")
     trained.wait_for(lambda: not generators(trained))
     before = answered(trained)
     assert 0 < before < COUNT

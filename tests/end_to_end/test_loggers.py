@@ -135,7 +135,9 @@ def test_a_run_is_sent_to_a_logger_that_it_never_had(ftk, toy_config: Path) -> N
     done = ftk("sync", "--logger", "recording")
     assert done.returncode == 0, done.stderr
     assert _steps(ftk, "recording") == [1, 2, 3, 4, 5, 6]
-    assert "recording file://" in ftk("show").stdout
+    shown = json.loads(ftk("show", "--json").stdout)["loggers"]
+    link = f"file://{ftk.run_folder()}/recording.jsonl"
+    assert shown == {"recording": {"link": link, "unsent": 0, "error": None}}
     calls = len(_calls(ftk, "recording"))
     assert ftk("sync").returncode == 0
     assert len(_calls(ftk, "recording")) == calls

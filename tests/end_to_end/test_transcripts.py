@@ -55,111 +55,7 @@ ftk-...  finished
 ...
 exact match       rows    base   tuned
 ...
-$ ftk show latest --json
-{"run": "ftk-...", "state": "finished", "stages": {"stage_data": ... "metrics": {"loss": [[1, ...]]...}}
-$ ftk logs
-...
-""",
-    "a run is logged, and sent to another logger afterwards": """
-$ ftk run config.yml --logger jsonl
-...
-jsonl    ...runs/ftk-.../metrics.jsonl
-...
-$ head -n 1 runs/*/metrics.jsonl
-{"step": 1, "time": ..., "train/loss": ...}
-$ ftk sync --logger tensorbord
-error: no plugin brings the logger 'tensorbord'
-  did you mean 'tensorboard'?
-$ ftk sync --logger jsonl
-...
-ftk-... is sent to jsonl
-""",
-    "a detached run is attached to, and a second look tells the same": """
-$ ftk run config.yml --detach
-ftk-... is running; `ftk attach ftk-...` shows it
-$ ftk attach
-run ftk-...: stage_data, prepare_model, train, merge
-...
-merged   runs/ftk-.../lora-out/merged
-...
-$ ftk attach latest 2>&1 | head -1
-run ftk-...: stage_data, prepare_model, train, merge
-""",
-    "a cancelled run is gone on with": """
-$ ftk run config.yml --detach --set toy_step_seconds=0.2
-ftk-... is running; `ftk attach ftk-...` shows it
-$ ftk cancel latest
-ftk-... is cancelled; `ftk run --resume ftk-...` goes on
-$ ftk cancel latest
-nothing works on ftk-...; it is cancelled
-$ ftk run --resume latest 2>&1 | tail -1
-more:    ftk show ftk-...
-$ ftk runs
-ftk-...  finished
-""",
-    "a model is asked": """
-$ ftk infer hello
-error: no run has trained a model yet
-  start one: `ftk run configs/quickstart.yml`
-$ ftk run config.yml --json >/dev/null 2>&1; ftk infer "what is 1 and 1?"
-...
-$ ftk infer "what is 1 and 1?" --run latest --json
-{"run": "ftk-...", "text": "...", "tokens": ..., "finish": "..."}
-""",
-    "rows are looked at as they are trained, with a run and without": """
-$ ftk inspect config.yml --row 8
-row 8, to train on: 20 tokens, 3 of them trained
-w|h|a|t| |i|s| |7| |a|n|d| |7|?| «1|4|</s>»
-
-rows        6 to train on, 2 held out
-tokens      155, of which 19 (12%) are trained
-duplicates  0 rows are equal to one before them
-lengths     19 to 20 tokens, half of them at most 19; sequence_len is 2,048
-...
-$ ls runs
-ls: cannot access 'runs': No such file or directory
-$ ftk run config.yml --until stage_data >/dev/null 2>&1; ftk inspect --limit 1 --ids | head -2
-row ..., to train on: ... tokens, ... of them trained
-w(89)|h(74)|a(67)|t(86)| (2)|i(75)|s(85)| (2)|...(...)|?(33)| (2)«...(...)|</s>(0)»
-$ ftk inspect latest --grep "6 and 6" --json
-{"data": {...}, "statistics": {"train_rows": 6, ...}, "rows": [{"split": "...", "number": 7, ...}]}
-$ ftk inspect latest --row 9
-error: there is no row 9 among those that are trained or held out
-  rows are counted from 1 over all data sets; some may be left out for their length
-$ ftk inspect latest --set seed=1 2>&1 | tail -1
-Error: options that change a config go with a config; a run keeps what it was made with
-$ echo >> data.jsonl; stat -c "%F, names: %h" runs/*/data.jsonl; cmp -s data.jsonl runs/*/data.jsonl || echo kept
-regular file, names: 1
-kept
-""",
-    "a model is asked by fields, from a file and from standard input": """
-$ ftk run config.yml --json >/dev/null 2>&1; ftk infer --field question="what is 9 and 9?"
-17 characters
-$ ftk infer --field answer=9
-error: --field: the field `question` is missing (it has `answer`); add it, or name the right field
-$ echo "what is 9 and 9? " | ftk infer -
-17 characters
-$ (echo '{"prompt": "three words long"}'; echo '"two words"'; cat data.jsonl) > prompts.jsonl; wc -l < prompts.jsonl
-10
-$ ftk infer --input prompts.jsonl --output out.jsonl; cat out.jsonl
-  answered 10 of 10
-{"prompt": "three words long", "text": "16 characters", "tokens": ...
-{"prompt": "two words", "text": "9 characters", "tokens": ...
-{"question": "what is 0 and 0?", "answer": "0", "text": "..."...
-...
-{"question": "what is 7 and 7?", "answer": "14", "text": "..."...
-$ printf '{"prompt": 3}\\n\\n[1]\\n{"prompt": ""}\\n{\\n{"answer": "x"}\\n' > bad.jsonl; ftk infer --input bad.jsonl
-error: bad.jsonl:1: `prompt` is 3, not text; put it in quotes
-bad.jsonl:3: is [1], neither a text nor an object; such as {"prompt": "hello"}
-bad.jsonl:4: there is nothing to ask; write a `prompt`, or the fields of a row
-bad.jsonl:5: is no JSON: ...; write one object a line, such as {"prompt": "hello"}
-$ sed -n 6p bad.jsonl > worse.jsonl; ftk infer --input worse.jsonl
-error: worse.jsonl:1: the field `question` is missing (it has `answer`); add it, or name the right field
-$ ls runs/*/ | grep -c infer
-0
-""",
-    "losses are drawn, and a report is made": """
-$ ftk run config.yml --json >/dev/null 2>&1; ftk show
+$ ftk show
 ...
 training loss: first ... at step 1, best ... at step ..., last ... at step 6
 
@@ -217,6 +113,92 @@ finished; `resolved.yml` in runs/ftk-... has every key.
 ...
 | ftk-toy | 1.0 |
 ...
+$ ftk show latest --json
+{"run": "ftk-...", "state": "finished", "stages": {"stage_data": ... "metrics": {"loss": [[1, ...]]...}}
+$ ftk logs
+...
+""",
+    "a detached run is attached to, and a second look tells the same": """
+$ ftk run config.yml --detach
+ftk-... is running; `ftk attach ftk-...` shows it
+$ ftk attach
+run ftk-...: stage_data, prepare_model, train, merge
+...
+merged   runs/ftk-.../lora-out/merged
+...
+$ ftk attach latest 2>&1 | head -1
+run ftk-...: stage_data, prepare_model, train, merge
+""",
+    "a cancelled run is gone on with": """
+$ ftk run config.yml --detach --set toy_step_seconds=0.2
+ftk-... is running; `ftk attach ftk-...` shows it
+$ ftk cancel latest
+ftk-... is cancelled; `ftk run --resume ftk-...` goes on
+$ ftk cancel latest
+nothing works on ftk-...; it is cancelled
+$ ftk run --resume latest 2>&1 | tail -1
+more:    ftk show ftk-...
+$ ftk runs
+ftk-...  finished
+""",
+    "a model is asked": """
+$ ftk infer hello
+error: no run has trained a model yet
+  start one: `ftk run configs/quickstart.yml`
+$ ftk run config.yml --json >/dev/null 2>&1; ftk infer "what is 1 and 1?"
+...
+$ ftk infer "what is 1 and 1?" --run latest --json
+{"run": "ftk-...", "text": "...", "tokens": ..., "finish": "..."}
+$ ftk infer --field question="what is 9 and 9?"
+17 characters
+$ ftk infer --field answer=9
+error: --field: the field `question` is missing (it has `answer`); add it, or name the right field
+$ echo "what is 9 and 9? " | ftk infer -
+17 characters
+$ (echo '{"prompt": "three words long"}'; echo '"two words"'; cat data.jsonl) > prompts.jsonl; wc -l < prompts.jsonl
+10
+$ ftk infer --input prompts.jsonl --output out.jsonl; cat out.jsonl
+  answered 10 of 10
+{"prompt": "three words long", "text": "16 characters", "tokens": ...
+{"prompt": "two words", "text": "9 characters", "tokens": ...
+{"question": "what is 0 and 0?", "answer": "0", "text": "..."...
+...
+{"question": "what is 7 and 7?", "answer": "14", "text": "..."...
+$ printf '{"prompt": 3}\\n\\n[1]\\n{"prompt": ""}\\n{\\n{"answer": "x"}\\n' > bad.jsonl; ftk infer --input bad.jsonl
+error: bad.jsonl:1: `prompt` is 3, not text; put it in quotes
+bad.jsonl:3: is [1], neither a text nor an object; such as {"prompt": "hello"}
+bad.jsonl:4: there is nothing to ask; write a `prompt`, or the fields of a row
+bad.jsonl:5: is no JSON: ...; write one object a line, such as {"prompt": "hello"}
+$ sed -n 6p bad.jsonl > worse.jsonl; ftk infer --input worse.jsonl
+error: worse.jsonl:1: the field `question` is missing (it has `answer`); add it, or name the right field
+$ ls runs/*/ | grep -c infer
+0
+""",
+    "rows are looked at as they are trained, with a run and without": """
+$ ftk inspect config.yml --row 8
+row 8, to train on: 20 tokens, 3 of them trained
+w|h|a|t| |i|s| |7| |a|n|d| |7|?| «1|4|</s>»
+
+rows        6 to train on, 2 held out
+tokens      155, of which 19 (12%) are trained
+duplicates  0 rows are equal to one before them
+lengths     19 to 20 tokens, half of them at most 19; sequence_len is 2,048
+...
+$ ls runs
+ls: cannot access 'runs': No such file or directory
+$ ftk run config.yml --until stage_data >/dev/null 2>&1; ftk inspect --limit 1 --ids | head -2
+row ..., to train on: ... tokens, ... of them trained
+w(89)|h(74)|a(67)|t(86)| (2)|i(75)|s(85)| (2)|...(...)|?(33)| (2)«...(...)|</s>(0)»
+$ ftk inspect latest --grep "6 and 6" --json
+{"data": {...}, "statistics": {"train_rows": 6, ...}, "rows": [{"split": "...", "number": 7, ...}]}
+$ ftk inspect latest --row 9
+error: there is no row 9 among those that are trained or held out
+  rows are counted from 1 over all data sets; some may be left out for their length
+$ ftk inspect latest --set seed=1 2>&1 | tail -1
+Error: options that change a config go with a config; a run keeps what it was made with
+$ echo >> data.jsonl; stat -c "%F, names: %h" runs/*/data.jsonl; cmp -s data.jsonl runs/*/data.jsonl || echo kept
+regular file, names: 1
+kept
 """,
     "output is followed, or its end is shown": """
 $ ftk run config.yml --detach --set toy_step_seconds=0.05
@@ -284,12 +266,14 @@ config.yml is fine; `ftk run` would do, on the backend local:
   prepare_model by toy
   train by toy
   merge by toy
+$ ftk validate config.yml --set datasets.0.pth=x
+error: --set datasets.0.pth: `datasets[0].pth` is read by nothing that this run uses; did you mean `path`?
 $ ftk validate config.yml --json
 {"config": "config.yml", "ok": true, "problems": [], "stages": {"stage_data": "formats", ...}, "backend": "local"}
 $ printf 'lora_rr: 8\\nmax_steps: many\\nadapter: lora\\n' >> config.yml; ftk validate config.yml; echo "exit code $?"
 error: config.yml:14: `max_steps` is 'many', but must be a whole number
 config.yml:13: `lora_rr` is read by nothing that this run uses; remove it, or name the plugin that reads it
-config.yml:15: `adapter` is read by axolotl and transformers, not by toy; `ftk.engine: axolotl or transformers`, or remove it
+config.yml:15: `adapter` is read by axolotl and transformers, not by toy; `ftk.engine: axolotl or transformers`...
 exit code 2
 $ ftk validate config.yml --set max_steps=2 --json
 {"config": "config.yml", "ok": false, "problems": [{"place": "config.yml:13", "message": "`lora_rr` ...}

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,11 @@ import click
 from ftk.cli.options import complete_run, json_option, place_options
 
 if TYPE_CHECKING:
+    from ftk.home import Home
     from ftk.inference import Answers
+    from ftk.manager import Manager
     from ftk.questions import Question
+    from ftk.record import RunRecord
 
 
 @click.command("infer", epilog='Example: ftk infer --field question="how many farms?" --run my-sql')
@@ -56,27 +59,16 @@ def command(
     trained with. A line of --input is a text, an object with `prompt`, or an object with fields; a call with --input
     that was stopped goes on where it stopped.
     """
-    if sum([prompt is not None, bool(fields), source is not None]) != 1:
-        raise click.UsageError("name a PROMPT (or - for standard input), --field, or --input")
-    if target and not source:
-        raise click.UsageError("--output goes with --input")
-    if not sampling["temperature"] and any(sampling[name] is not None for name in ("top_p", "top_k", "seed")):
-        raise click.UsageError("--top-p, --top-k and --seed draw answers: they need a --temperature above 0")
+    _refuse_mixture(prompt, fields, source, target, sampling)
     from ftk.cli.options import open_backend
-    from ftk.cli.view import make_view
     from ftk.home import Home
-    from ftk.inference import ask, find_tuned
+    from ftk.inference import find_tuned
 
     questions = _questions(prompt, fields, source)
     options = {name: value for name, value in sampling.items() if value not in (None, ())}
     place, manager = open_backend(runs_dir, backend)
     record = find_tuned(place, run_name)
-    home = Home.find(runs_dir)
-    if source:
-        with make_view() as view:
-            answers = ask(home, manager, record, questions, options, base, resumable=True, show=view.show)
-    else:
-        answers = ask(home, manager, record, questions, options, base, resumable=False)
+    answers = _ask(Home.find(runs_dir), manager, record, questions, options, base, many=source is not None)
     if source:
         _write(questions, answers, target)
     elif as_json:
@@ -85,6 +77,45 @@ def command(
         click.echo(answers.answers[0]["text"])
     if answers.tokens and answers.seconds:
         click.echo(f"{answers.tokens} tokens, {answers.tokens / answers.seconds:.1f} tokens/s", err=True)
+
+
+def _refuse_mixture(
+    prompt: str | None, fields: Sequence[str], source: Path | None, target: Path | None, sampling: Mapping[str, Any]
+) -> None:
+    """Stop at options that say nothing together.
+
+    :raises click.UsageError: naming them.
+    """
+    if sum([prompt is not None, bool(fields), source is not None]) != 1:
+        raise click.UsageError("name a PROMPT (or - for standard input), --field, or --input")
+    if target and not source:
+        raise click.UsageError("--output goes with --input")
+    if not sampling["temperature"] and any(sampling[name] is not None for name in ("top_p", "top_k", "seed")):
+        raise click.UsageError("--top-p, --top-k and --seed draw answers: they need a --temperature above 0")
+
+
+def _ask(
+    home: "Home",
+    manager: "Manager",
+    record: "RunRecord",
+    questions: "Sequence[Question]",
+    options: Mapping[str, Any],
+    base: bool,
+    many: bool,
+) -> "Answers":
+    """The answers; of many, the progress is shown, and a call that is stopped can go on."""
+    from ftk.cli.view import make_view
+    from ftk.errors import Cancelled
+    from ftk.inference import ask
+
+    try:
+        if not many:
+            return ask(home, manager, record, questions, options, base, resumable=False)
+        with make_view() as view:
+            return ask(home, manager, record, questions, options, base, resumable=True, show=view.show)
+    except Cancelled:
+        click.echo("stopped; the same call goes on" if many else "stopped", err=True)
+        raise click.Abort from None
 
 
 def _questions(prompt: str | None, fields: Sequence[str], source: Path | None) -> "list[Question]":

@@ -52,12 +52,15 @@ def command(
 
 
 def _as_json(record: "RunRecord") -> dict[str, Any]:
+    from ftk.loggers.unsent import logger_states
+
     return {
         "run": record.id,
         "state": record.state(),
         "stages": record.manifests(),
         "config": record.config().values,
         "summary": record.summary(),
+        "loggers": logger_states(record),
     }
 
 

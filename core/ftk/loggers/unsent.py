@@ -1,6 +1,7 @@
 """What the loggers of a run have sent and what not, for a person."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from ftk.loggers.delivery import KINDS
 from ftk.loggers.progress import FOLDER, Progress
@@ -20,14 +21,21 @@ def logger_progress(record: RunRecord) -> dict[str, Progress]:
     return {name: Progress.parse(record.read_json(f"{FOLDER}/{name}.json")) for name in dict.fromkeys(names)}
 
 
+def logger_states(record: RunRecord) -> dict[str, dict[str, Any]]:
+    """For each logger its `link`, how many events are `unsent`, and the last `error`."""
+    return {
+        name: {"link": item.link, "unsent": count_unsent(record.backend, record.id, item), "error": item.error}
+        for name, item in logger_progress(record).items()
+    }
+
+
 def unsent_lines(record: RunRecord) -> Iterator[str]:
     """A line for each logger that lacks something of a run on which nobody works."""
     if record.state() == "running":
         return
-    for name, progress in logger_progress(record).items():
-        count = count_unsent(record.backend, record.id, progress)
-        if count:
-            yield f"logger {name}: {unsent_text(count, progress.error)}; {sync_hint(record.id, name)}"
+    for name, state in logger_states(record).items():
+        if state["unsent"]:
+            yield f"logger {name}: {unsent_text(state['unsent'], state['error'])}; {sync_hint(record.id, name)}"
 
 
 def unsent_text(count: int, why: str | None) -> str:

@@ -6,12 +6,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ftk.data import DatasetFormat, Flat, RowError
+from ftk import files
+from ftk.chat import TEMPLATE_FILE
+from ftk.data import DatasetFormat, Flat, RowError, bind
 from ftk.schema import complete
 from ftk.testing.checks import Check
 from ftk.testing.tiny_model import write_tiny_model
-from ftk.tokenised import UNTRAINED
 from ftk.tokenising import RowTokenizer
+
+TEMPLATE = "{% for message in messages %}{{ message.role }}: {{ message.content }}{{ eos_token }}{% endfor %}"
+"""The chat template of the tokenizer that formats are checked with."""
 
 
 def it_has_a_name_and_a_revision(form: DatasetFormat) -> str | None:
@@ -36,7 +40,7 @@ def its_options_have_a_schema(form: DatasetFormat) -> str | None:
 def its_example_is_learned(form: DatasetFormat) -> str | None:
     """Its example row becomes tokens, some of which are trained."""
     (row,) = _tokenizer().rows([_segments(form, _example(form))])
-    return None if any(label != UNTRAINED for label in row.labels) else "no token of its example is trained"
+    return None if row.trained else "no token of its example is trained"
 
 
 def the_same_row_gives_the_same(form: DatasetFormat) -> str | None:
@@ -79,10 +83,13 @@ def _example(form: DatasetFormat) -> Mapping[str, Any]:
 
 
 def _segments(form: DatasetFormat, row: Mapping[str, Any]) -> Flat:
-    return form.segments(row, complete({}, form.schema), False)
+    options = complete({}, form.schema)
+    return bind(form, _tokenizer(), options).segments(row, options, False)
 
 
 @cache
 def _tokenizer() -> RowTokenizer:
     with tempfile.TemporaryDirectory() as folder:
-        return RowTokenizer(write_tiny_model(Path(folder) / "model"))
+        model = write_tiny_model(Path(folder) / "model")
+        files.write_text(model / TEMPLATE_FILE, TEMPLATE)
+        return RowTokenizer(model)

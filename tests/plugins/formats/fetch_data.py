@@ -1,4 +1,4 @@
-"""Fetch a data set of the hub in a process of its own and print it: `python fetch_data.py FOLDER KEY ENTRY`.
+"""Fetch data sets of the hub in a process of its own and print them: `fetch_data.py FOLDER [[KEY, ENTRY], ...]`.
 
 Libraries read their environment while they are imported, so that a test cannot set it any more.
 """
@@ -13,7 +13,7 @@ from ftk.plugin import Cache, Config, DataSet, FtkError, Run
 from ftk_formats.hub_data import fetch
 
 
-def main(folder: Path, key: str, entry: dict[str, Any]) -> dict[str, Any]:
+def fetched(folder: Path, key: str, entry: dict[str, Any]) -> dict[str, Any]:
     """What came, or the error."""
     backend: Any = None
     (folder / "run").mkdir(exist_ok=True)
@@ -26,4 +26,4 @@ def main(folder: Path, key: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]))))
+    print(json.dumps([fetched(Path(sys.argv[1]), key, entry) for key, entry in json.loads(sys.argv[2])]))

@@ -16,13 +16,12 @@ def test_answers_are_kept_across_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "out.answers"
     first = Answers(path)
     assert (len(first), first.lines()) == (0, "")
-    first.add(2, answer("c\n\u2028"))
-    first.add(0, answer("ä"))
+    first.add({2: answer("c\n\u2028"), 0: answer("ä")})
     with path.open("a") as stream:
         stream.write('[1, {"text": "torn')
     second = Answers(path)
     assert [number in second for number in range(3)] == [True, False, True]
-    second.add(1, answer("b"))
+    second.add({1: answer("b")})
     assert Answers(path).lines() == second.lines() == '{"text": "ä"}\n{"text": "b"}\n{"text": "c\\n\u2028"}\n'
 
 

@@ -10,6 +10,7 @@ import torch
 from transformers import AutoTokenizer, TrainingArguments
 
 from ftk.config import Config
+from ftk_transformers.arguments import argument_values
 from ftk_transformers.checks import find_problems
 from ftk_transformers.command import CommandError
 from ftk_transformers.device import Device
@@ -18,7 +19,7 @@ from ftk_transformers.model import load_base, load_model, lora_config
 from ftk_transformers.rows import read_rows
 from ftk_transformers.settings import Settings
 from ftk_transformers.settings.optimization import GPU_OPTIMIZERS, OPTIMIZERS, SCHEDULERS
-from ftk_transformers.trainer import ReproducibleTrainer, argument_values
+from ftk_transformers.trainer import ReproducibleTrainer
 
 ROWS = 12
 
