@@ -17,12 +17,14 @@ class Manifest:
     :param inputs: everything that decides its result, by name: config keys, files, earlier stages, the provider.
     :param result: the result as JSON; None while the stage has only started.
     :param seconds: how long it took.
+    :param environment: in what its commands ran; see `ftk.environments.choosing.identity`.
     """
 
     stage: str
     inputs: Mapping[str, Any]
     result: dict[str, Any] | None = None
     seconds: float | None = None
+    environment: str | None = None
 
     @property
     def digest(self) -> str:
@@ -31,14 +33,21 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Put the record into the `stages` folder of a run."""
-        values = {"digest": self.digest, "inputs": dict(self.inputs), "seconds": self.seconds, "result": self.result}
-        files.write_json(folder / f"{self.stage}.json", {"stage": self.stage, **values})
+        values = {
+            "stage": self.stage,
+            "digest": self.digest,
+            "inputs": dict(self.inputs),
+            "environment": self.environment,
+            "seconds": self.seconds,
+            "result": self.result,
+        }
+        files.write_json(folder / f"{self.stage}.json", values)
 
     @classmethod
     def parse(cls, stage: str, values: Mapping[str, Any]) -> "Manifest":
         """The record that `values`, read from its file, hold."""
         try:
-            return cls(stage, values["inputs"], values["result"], values["seconds"])
+            return cls(stage, values["inputs"], values["result"], values["seconds"], values.get("environment"))
         except (KeyError, TypeError):
             raise FtkError(
                 f"the manifest stages/{stage}.json is damaged", f"`ftk run --resume RUN --from {stage}` does it again"

@@ -177,7 +177,8 @@ class Pipeline:
                 self.run.events.emit("stage_failed", stage=stage, message=error.message, remedy=error.remedy)
             raise
         seconds = time.monotonic() - start
-        Manifest(stage, begun.inputs, result.to_json(), seconds).write(self._folder)
+        environment = self.run.identity_of(self.manager.declaration(stage, provider).environment)
+        Manifest(stage, begun.inputs, result.to_json(), seconds, environment).write(self._folder)
         self.run.events.emit("stage_finished", stage=stage, seconds=seconds, result=result.to_json())
         return result
 

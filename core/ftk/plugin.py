@@ -41,7 +41,7 @@ from ftk.sources import COMPRESSED, KINDS, LOCATED, DataSet, data_sets, is_there
 from ftk.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, TEST_DATASETS, hookimpl, stage
 from ftk.tokenised import COLUMNS, UNTRAINED, AnyRow, TokenisedPair, TokenisedRow, TokenisedUnpaired
 from ftk.tokenising import RowTokenizer
-from ftk.tokenizer import TOKENIZER
+from ftk.tokenizer import TOKENIZER, tokenizer_digest
 
 __all__ = [
     "BASE_MODEL",
@@ -130,4 +130,5 @@ __all__ = [
     "plain_suffix",
     "stage",
     "template_problem",
+    "tokenizer_digest",
 ]

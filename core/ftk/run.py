@@ -13,7 +13,7 @@ from ftk.artifacts import Artifact
 from ftk.cache import Cache
 from ftk.command import Command
 from ftk.config import Config
-from ftk.environments.choosing import choose
+from ftk.environments.choosing import choose, identity
 from ftk.errors import CommandFailed, UsageError
 from ftk.events import FOLDER as EVENTS_FOLDER
 from ftk.reporter import Reporter
@@ -171,6 +171,10 @@ class Run:
     def at_stage(self, stage: str) -> None:
         """Name the stage for which commands are executed from now on."""
         self._stage = stage
+
+    def identity_of(self, environment: str | None) -> str | None:
+        """What commands of an environment run in, for the record; None for no environment."""
+        return identity(choose(environment, self.config, self._manager, self._backend)) if environment else None
 
     def execute(self, command: Command) -> None:
         """Run a command in its environment and wait for it.

@@ -73,7 +73,7 @@ def adapt(source: Path, target: Path, config: Mapping[str, Any]) -> None:
     :raises UsageError: when a token cannot be changed, or a template is missing.
     """
     named = read_named(source)
-    tokenizer = _tokenizer(source, config.get("added_tokens_overrides") or {})
+    tokenizer = _tokenizer(source, named, config.get("added_tokens_overrides") or {})
     _add_missing(tokenizer, named)
     _add_configured(tokenizer, named, config)
     if named.get("pad_token") is None and named.get("eos_token") is not None:
@@ -114,15 +114,31 @@ def text_of(token: str | Mapping[str, Any] | None) -> str | None:
     return token["content"] if isinstance(token, Mapping) else token
 
 
-def _tokenizer(source: Path, overrides: Mapping[str | int, str]) -> "Tokenizer":
+def _tokenizer(source: Path, named: dict[str, Any], overrides: Mapping[str | int, str]) -> "Tokenizer":
     from tokenizers import Tokenizer
 
-    if not overrides:
-        return Tokenizer.from_file(str(source / TOKENIZER_FILE))
     content = files.read_json(source / TOKENIZER_FILE)
+    _renew(content, named, (files.read_json(source / "config.json") or {}).get("model_type"))
     for token, text in overrides.items():
         _rename(content, int(token), text)
     return Tokenizer.from_str(json.dumps(content))
+
+
+def _renew(content: dict[str, Any], named: dict[str, Any], model_type: str | None) -> None:
+    """Write down what else only readers of this class know, so that all take `tokenizer.json` as it is.
+
+    Files of older Llama models put the mark of a blank before each piece between special tokens; for models of that
+    type, it has since been put where the class says.
+    """
+    if str(named.get("tokenizer_class")).removesuffix("Fast") != "LlamaTokenizer":
+        return
+    named["tokenizer_class"] = "PreTrainedTokenizerFast"
+    named.setdefault("model_input_names", ["input_ids", "attention_mask"])
+    if model_type == "llama" and '"Prepend"' in json.dumps(content.get("normalizer")):
+        scheme = "always" if named.get("legacy") else "first"
+        before = "never" if named.get("add_prefix_space") is False else scheme
+        content["normalizer"] = None
+        content["pre_tokenizer"] = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": before, "split": False}
 
 
 def _rename(content: dict[str, Any], token: int, text: str) -> None:

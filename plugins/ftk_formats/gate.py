@@ -71,7 +71,8 @@ class MaskGate:
         if not self._ends(row) and not self._limits["allow_untrained_eos"]:
             raise FtkError(
                 f"{place}: the end-of-sequence token of this row is not trained, so the model would not learn to stop",
-                "let the format end its last segment, or set ftk.data.allow_untrained_eos: true",
+                "let the format end its last segment, name the token that ends a chat template's turns as eot_tokens,"
+                " or set ftk.data.allow_untrained_eos: true",
             )
         return row
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ftk.plugin import Artifact, DataSet, DatasetFormat, Run, StagedData, data_sets, files
+from ftk.plugin import Artifact, DataSet, DatasetFormat, Run, StagedData, data_sets, files, tokenizer_digest
 from ftk_formats import hub_data
 from ftk_formats.building import COUNTS_FILE, build
 from ftk_formats.source import Source, make_source
 from ftk_formats.writing import Split
 
-REVISION = 2
+REVISION = 3
 """Raised when the same rows would give other tokens or files."""
 
 KEYS = (
@@ -49,7 +49,7 @@ def _inputs(run: Run, sources: Mapping[Split, Sequence[Source]], tokenizer: Path
     """Everything that decides the tokens; the names of the files do not."""
     return {
         "revision": REVISION,
-        "tokenizer": [files.sha256(tokenizer / name) for name in ("tokenizer.json", "tokenizer_config.json")],
+        "tokenizer": tokenizer_digest(tokenizer),
         "sources": {split: [_identity(item) for item in items] for split, items in sources.items()},
         "config": {key: run.config[key] for key in KEYS},
         "limits": {key: value for key, value in run.config.ftk["data"].items() if key != "max_problems"},

@@ -17,7 +17,14 @@ from tiny_models import KINDS, write_model
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
-SMALL = ("max_steps=2", "micro_batch_size=2", "sequence_len=1024", "val_set_size=4", "ftk.evaluate.rows=0")
+SMALL = (
+    "max_steps=2",
+    "micro_batch_size=2",
+    "gradient_accumulation_steps=1",
+    "sequence_len=1024",
+    "val_set_size=4",
+    "ftk.evaluate.rows=0",
+)
 """What is changed beside the model: two steps that a CPU does in seconds."""
 
 

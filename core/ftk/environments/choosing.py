@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ftk.command import INHERIT, Environment
+from ftk.environments.lock import read_lock
 from ftk.errors import PluginError, Problem
 from ftk.schema import Place, Schema
 
@@ -48,3 +49,11 @@ def choose(name: str, config: "Config", manager: "Manager", backend: "Backend") 
     found = manager.environment(name)
     kind = backend.accelerator(config.ftk).kind if found.locks else found.accelerator
     return replace(found, python=config.ftk.get("environments", {}).get(name), accelerator=kind)
+
+
+def identity(environment: Environment) -> str:
+    """What commands ran in, for the record: the digest of a lock, the path of an interpreter, or `inherit`."""
+    if environment.python is not None or not environment.locks:
+        return environment.python or INHERIT
+    kind = environment.accelerator
+    return f"{environment.name}-{kind}-{read_lock(environment.locks[kind]).digest}"

@@ -131,3 +131,30 @@ def test_all_data_sets_are_looked_at(find: Find) -> None:
 
 def test_a_config_of_another_stage_may_lack_this_ones_keys(find: Find) -> None:
     assert find([GOOD], CONFIG.replace("train_on_inputs: false\n", "")) == []
+
+
+CHATS = """\
+datasets:
+  - path: {path}
+    type: chat_template
+    field_mesages: talk
+    chat_template: chatlm
+train_on_inputs: false
+"""
+
+
+def test_unknown_keys_of_an_entry_and_unknown_templates_are_told(find: Find) -> None:
+    assert find([GOOD], CHATS) == [
+        "c.yml:4: `datasets[0].field_mesages` is read by nothing that this run uses; did you mean `field_messages`?",
+        "c.yml:5: there is no chat template 'chatlm'; did you mean `chatml`?",
+    ]
+    assert "did you mean `path`?" in find([GOOD], CONFIG.replace("    type", "    pth: x\n    type"))[0]
+    assert "`datasets[0].shards`" in find([GOOD], CONFIG.replace("    type", "    shards: 2\n    type"))[0]
+
+
+def test_a_format_for_preferences_needs_rl(find: Find) -> None:
+    text = "datasets:\n  - path: {path}\n    type: chatml.intle\ntrain_on_inputs: false\n"
+    assert "there is no dataset format 'chatml.intle'" in find([GOOD], text)[0]
+    assert find([GOOD], text + "rl: dpo\n") == [
+        "c.yml:3: there is no dataset format 'chatml.intle' for `rl: dpo`; did you mean `chatml.intel`?"
+    ]
