@@ -102,3 +102,13 @@ def test_the_identity_is_that_of_everything_that_makes_it(source: Path) -> None:
     assert tokenizer_digest(source) == before
     (source / "chat_template.jinja").write_text("x")
     assert tokenizer_digest(source) != before
+
+
+def test_an_older_llamas_tokenizer_says_itself_what_its_class_means(source: Path, adapted: Adapt) -> None:
+    content = json.loads((source / "tokenizer.json").read_text())
+    content["normalizer"] = {"type": "Prepend", "prepend": "▁"}
+    (source / "tokenizer.json").write_text(json.dumps(content))
+    name(source, tokenizer_class="LlamaTokenizer", legacy=True)
+    tokenizer = adapted()
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    assert (state["normalizer"], state["pre_tokenizer"]["prepend_scheme"]) == (None, "always")

@@ -358,12 +358,12 @@ PAIRS: dict[str, Case] = {
     "dpo chatml": Case("chatml", pairs("instruction"), keys=DPO),
     "ipo llama3.intel": Case("llama3.intel", pairs("question"), keys={"rl": "ipo"}),
     "dpo llama3.icr": Case("llama3.icr", pairs("input"), keys=DPO),
-    "dpo chatml.argilla_chat": Case("chatml.argilla_chat", [answered("a", "b 🙃")], keys=DPO),
-    "dpo chatml.ultra": Case("chatml.ultra", [{"prompt": "p", **answered("a", "b 🙃")}], keys=DPO),
+    "dpo chatml.argilla_chat": Case("chatml.argilla_chat", [answered("Yes.", "No 🙃")], keys=DPO),
+    "dpo chatml.ultra": Case("chatml.ultra", [{"prompt": "p", **answered("Yes.", "No 🙃")}], keys=DPO),
     "dpo chat_template.default": Case("chat_template.default", CHAT_PAIRS, keys={**DPO, **CHATML}),
     "dpo chat_template.default, llama3": Case("chat_template.default", CHAT_PAIRS, {"chat_template": "llama3"}, DPO),
     "dpo chat_template.argilla_chat": Case(
-        "chat_template.argilla_chat", [answered("a", "b 🙃")], keys={**DPO, **CHATML}
+        "chat_template.argilla_chat", [answered("Yes.", "No 🙃")], keys={**DPO, **CHATML}
     ),
     "dpo user_defined": Case(
         {
@@ -378,7 +378,7 @@ PAIRS: dict[str, Case] = {
     ),
     "dpo passthrough": Case(None, pairs("prompt"), keys=DPO),
     "orpo chat_template.argilla": Case(
-        "chat_template.argilla", [{**answered("a", "b 🙃"), "system": "Be brief."}], keys={**ORPO, **CHATML}
+        "chat_template.argilla", [{**answered("Yes.", "No 🙃"), "system": "Be brief."}], keys={**ORPO, **CHATML}
     ),
     **{
         f"kto chatml.{name}": Case(f"chatml.{name}", unpaired(question), keys=KTO)
@@ -390,7 +390,7 @@ PAIRS: dict[str, Case] = {
         )
     },
     "kto llama3.argilla_chat": Case(
-        "llama3.argilla_chat", [{"completion": answered("a", "b")["chosen"], "label": True}], keys=KTO
+        "llama3.argilla_chat", [{"completion": answered("Yes.", "No.")["chosen"], "label": True}], keys=KTO
     ),
     "kto user_defined": Case(
         {"field_prompt": "question", "field_completion": "completion", "prompt_format": "{prompt}\n"},
