@@ -101,3 +101,12 @@ def axolotl(realised: Callable[[str], dict[str, str]]) -> dict[str, str]:
     if os.environ.get("FTK_TEST_AXOLOTL"):
         return {"FTK_TEST_AXOLOTL": os.environ["FTK_TEST_AXOLOTL"]}
     return realised("axolotl")
+
+
+@pytest.fixture(scope="session")
+def axolotl_python(axolotl: dict[str, str]) -> str:
+    """The interpreter that has axolotl."""
+    if "FTK_TEST_AXOLOTL" in axolotl:
+        return axolotl["FTK_TEST_AXOLOTL"]
+    (python,) = Path(axolotl["FTK_ENVIRONMENTS_DIR"]).glob("axolotl-cpu-*/bin/python")
+    return str(python)

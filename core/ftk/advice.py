@@ -18,6 +18,10 @@ class Advice:
     meaning: str
     remedy: str
 
+    def remedy_for(self, run: str) -> str:
+        """The remedy for a run of this name."""
+        return re.sub(r"\bRUN\b", run, self.remedy)
+
 
 SMALLER = (
     "lower micro_batch_size (`ftk run --resume RUN --from train --set micro_batch_size=1`), eval_batch_size"

@@ -1,12 +1,11 @@
 """Make a new run from a config: checked, its data copied, and then there as a whole."""
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ftk import files
+from ftk import files, refusals
 from ftk.backend import Backend
 from ftk.config import Config, Override, read_config, resolve
 from ftk.environments.choosing import choose
@@ -76,9 +75,9 @@ def create_run(config: Config, path: Path, backend: Backend, name: str | None = 
             draft = files.make_folder(Path(temporary) / run_id)
             _write_draft(config, path, draft)
             backend.create(run_id, draft)
-    except (OSError, shutil.Error) as error:
+    except OSError as error:
         raise UsageError(
-            f"the run cannot be written to {backend.describe('', '')}: {error}",
+            f"the run cannot be written to {backend.describe('', '')}: {refusals.told(error)}",
             "free some space there and in TMPDIR, or name another folder: --runs-dir or FTK_RUNS_DIR",
         ) from None
     return run_id

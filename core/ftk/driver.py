@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ftk import files
+from ftk import files, refusals
 from ftk.advice import find_advice
 from ftk.cache import Cache
 from ftk.config import Config, load_resolved, parse_set, resolve
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
         return _end(run, error)
     except OSError as error:
         advice = find_advice(str(error), 1, ())
-        return _end(run, FtkError(str(error), advice.remedy.replace("RUN", run.id) if advice else None))
+        return _end(run, FtkError(refusals.told(error), advice.remedy_for(run.id) if advice else None))
     except Exception as error:
         remedy = f"a bug of ftk or a plugin: `ftk logs {run.id}` has more"
         _end(run, FtkError(f"{type(error).__name__}: {error}", remedy))

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -31,15 +31,28 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace the file at `path` by `content`, durably: it survives a power cut after this returns."""
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give the name under which a file is written that then takes the place of `path`; an error leaves nothing."""
     make_folder(path.parent)
     partial = path.with_name(path.name + PARTIAL)
-    with partial.open("wb") as stream:
+    try:
+        yield partial
+        partial.replace(path)
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a write that fails does not know where
+        with suppress(OSError):
+            partial.unlink()
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace the file at `path` by `content`, durably: it survives a power cut after this returns."""
+    with _replacing(path) as partial, partial.open("wb") as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
-    partial.replace(path)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -67,11 +80,15 @@ def read_json(path: Path) -> Any:
 
 def copy_file(source: Path, target: Path) -> None:
     """Copy the file `source` to `target`, which is replaced as a whole."""
-    make_folder(target.parent)
-    partial = target.with_name(target.name + PARTIAL)
-    if not _clone(source, partial):
-        shutil.copyfile(source, partial)
-    partial.replace(target)
+    with _replacing(target) as partial:
+        if not _clone(source, partial):
+            shutil.copyfile(source, partial)
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy all files below the folder `source`, or that it leads to, to the same places below `target`."""
+    for item in sorted(source.iterdir()):
+        (copy_folder if item.is_dir() else copy_file)(item, target / item.name)
 
 
 def _clone(source: Path, target: Path) -> bool:
@@ -92,11 +109,8 @@ def refer(target: Path, source: Path) -> None:
 
 def write_stream(target: Path, source: IO[bytes]) -> None:
     """Replace the file at `target` by what is left in `source`, which may be larger than memory."""
-    make_folder(target.parent)
-    partial = target.with_name(target.name + PARTIAL)
-    with partial.open("wb") as stream:
+    with _replacing(target) as partial, partial.open("wb") as stream:
         shutil.copyfileobj(source, stream, CHUNK)
-    partial.replace(target)
 
 
 @contextmanager
@@ -105,12 +119,9 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
     The block is given the stream to write to.
     """
-    make_folder(path.parent)
-    partial = path.with_name(path.name + PARTIAL)
-    with partial.open("wb", buffering=0) as stream:
+    with _replacing(path) as partial, partial.open("wb", buffering=0) as stream:
         yield stream
         os.fsync(stream.fileno())
-    partial.replace(path)
 
 
 def link_file(source: Path, target: Path) -> None:

@@ -207,7 +207,7 @@ class Run:
         name = " ".join(str(part) for part in command.argv[1:3])
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         meaning = advice.meaning if advice else last.strip()
-        remedy = advice.remedy.replace("RUN", self.id) if advice else f"`ftk logs {self.id}` shows all of its output"
+        remedy = advice.remedy_for(self.id) if advice else f"`ftk logs {self.id}` shows all of its output"
         return CommandFailed(f"the command `{name}` {how}: {meaning}", remedy, code)
 
     def _output_since(self, start: int) -> str:

@@ -134,7 +134,11 @@ def _renew(content: dict[str, Any], named: dict[str, Any], model_type: str | Non
         return
     named["tokenizer_class"] = "PreTrainedTokenizerFast"
     named.setdefault("model_input_names", ["input_ids", "attention_mask"])
-    if model_type == "llama" and '"Prepend"' in json.dumps(content.get("normalizer")):
+    if model_type != "llama":
+        return
+    if named.get("pad_token") is None and "</s>" in content["model"]["vocab"]:
+        named["pad_token"] = "</s>"
+    if '"Prepend"' in json.dumps(content.get("normalizer")):
         scheme = "always" if named.get("legacy") else "first"
         before = "never" if named.get("add_prefix_space") is False else scheme
         content["normalizer"] = None

@@ -18,9 +18,7 @@ from ftk_formats.asking import chat_prompt
 from ftk_formats.conversation import Reader, Turn
 from ftk_formats.rendered import Rendered
 from ftk_formats.train_detail import trained_tokens
-
-NEAR = 3
-"""Tokens between a turn's content and the token that ends it, at most: the template's padding."""
+from ftk_formats.turn_ends import TurnEnds
 
 ASKING = ("user", "system")
 """Roles whose messages may be empty, also where they are trained."""
@@ -53,6 +51,7 @@ OPTIONS: dict[str, Schema] = {
     **MESSAGE_OPTIONS,
     "field_system": {"type": "string", "default": "system", "description": "a field with the system's message"},
     "field_tools": {"type": "string", "default": "tools", "description": "a field with the tools"},
+    "field_thinking": {**_TEXT, "description": "a message's field with its reasoning, where that has another name"},
     "template_thinking_key": {
         "type": "string",
         "default": "reasoning_content",
@@ -135,37 +134,6 @@ def _is_trained(turn: Turn, by_role: bool) -> bool:
     return by_role
 
 
-class _Ends:
-    """One kind of token that ends turns.
-
-    :param ids: the tokens.
-    :param which: which are trained: `all`, `turn` (of trained turns), `last`, `none`.
-    """
-
-    def __init__(self, ids: set[int], which: str) -> None:
-        self._ids = ids
-        self._which = which
-        self._last: int | None = None
-
-    def mark(self, labels: list[int], ids: Sequence[int], behind: int, trained: bool) -> None:
-        """Train the token that ends a turn, if it should be.
-
-        :param behind: the place after the turn's content, before all tokens where there is no content.
-        """
-        near = range(max(behind, 0), min(behind + NEAR + 1, len(ids)))
-        found = next((place for place in near if ids[place] in self._ids), None)
-        if found is None or (behind < 0 and ids[-1] in self._ids):
-            return
-        self._last = found
-        if self._which == "all" or (self._which == "turn" and trained):
-            labels[found] = ids[found]
-
-    def close(self, labels: list[int], ids: Sequence[int]) -> None:
-        """Train the last one, if just that should be."""
-        if self._which == "last" and self._last is not None:
-            labels[self._last] = ids[self._last]
-
-
 class _BoundChat:
     """The format with a tokenizer."""
 
@@ -185,9 +153,8 @@ class _BoundChat:
         if tokens is None:
             return set() if self._tokenizer.eos is None else {self._tokenizer.eos}
         if eos in tokens and self._on_eos != self._on_eot:
-            raise UsageError(
-                "`train_on_eos` and `train_on_eot` differ, but eot_tokens holds the EOS token", "align them"
-            )
+            message = "`train_on_eos` and `train_on_eot` differ, but eot_tokens holds the end-of-sequence token"
+            raise UsageError(message, "give both the same value, or take the token out of eot_tokens")
         return {self._eot_id(token, template) for token in tokens}
 
     def _eot_id(self, token: str, template: ChatTemplate) -> int:
@@ -208,7 +175,7 @@ class _BoundChat:
             variables["tools"] = tools
         rendered = Rendered(turns, self._template, self._tokenizer, variables)
         labels = [UNTRAINED] * len(rendered.ids)
-        ends = (_Ends(self._eot, self._on_eot), _Ends(self._eos_ids(), self._on_eos))
+        ends = (TurnEnds(self._eot, self._on_eot), TurnEnds(self._eos_ids(), self._on_eos))
         answer_start = len(labels)
         for number, turn in enumerate(turns):
             if not trained[number] and "all" not in (self._on_eos, self._on_eot):

@@ -63,6 +63,8 @@ class Reader:
             **(options.get("message_property_mappings") or {}),
         }
         self.thinking: str = options["template_thinking_key"]
+        if field := options.get("field_thinking"):
+            self._names.setdefault(self.thinking, field)
 
     def turns(self, row: Mapping[str, Any]) -> list[Turn]:
         """The turns of a row.

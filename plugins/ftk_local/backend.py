@@ -1,7 +1,6 @@
 """The backend for this machine: a run is a folder, its driver and its commands are processes."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -46,7 +45,7 @@ class LocalBackend:
             for leftover in self.home.runs.glob(f"*{files.PARTIAL}"):
                 files.remove(leftover)
             with files.new_folder(self._folder(run_id)) as partial:
-                shutil.copytree(draft, partial, copy_function=_copy, dirs_exist_ok=True)
+                files.copy_folder(draft, partial)
 
     def runs(self) -> list[str]:
         """The names of all run folders, oldest first."""
@@ -145,7 +144,3 @@ class LocalBackend:
 
     def _folder(self, run_id: str) -> Path:
         return self.home.runs / run_id
-
-
-def _copy(source: str, target: str) -> None:
-    files.copy_file(Path(source), Path(target))

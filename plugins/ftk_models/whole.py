@@ -2,48 +2,93 @@
 
 import json
 import struct
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 HEADER = 8
 """Bytes of a safetensors file that tell the length of its header (https://huggingface.co/docs/safetensors)."""
 
+TOKENIZER = "tokenizer.json"
+
+
+INDEX = "model.safetensors.index.json"
+
 
 def find_damage(folder: Path) -> str | None:
-    """What is missing or damaged in a model's folder; None where it is whole."""
-    if not (folder / "config.json").is_file():
+    """What is missing or damaged in a model's folder, or does not belong together; None where it is whole."""
+    config = folder / "config.json"
+    if not config.is_file():
         return "config.json is missing"
-    named = _named_shards(folder)
-    if not named:
-        return "model.safetensors.index.json is damaged"
-    missing = [name for name in named if not (folder / name).is_file()]
+    found = _mapping(config)
+    if found is None:
+        return "config.json is damaged"
+    if not found.get("model_type"):
+        return "config.json names no model_type"
+    return _weights_damage(folder) or _mismatch(folder, found)
+
+
+def _mapping(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _weights_damage(folder: Path) -> str | None:
+    shards = _named_shards(folder)
+    if not shards:
+        return f"{INDEX} is damaged"
+    missing = [name for name in sorted(shards) if not (folder / name).is_file()]
     if missing:
         return f"{missing[0]} is missing"
-    damaged = [path.name for path in sorted(folder.glob("*.safetensors")) if not _is_whole(path)]
-    return f"{damaged[0]} is cut short or damaged" if damaged else None
+    headers = {path.name: _header(path) for path in sorted(folder.glob("*.safetensors"))}
+    for name, header in headers.items():
+        if header is None:
+            return f"{name} is cut short or damaged"
+        if absent := sorted(shards.get(name, set()) - header.keys()):
+            return f"{name} lacks {absent[0]}, which {INDEX} says it holds"
+    return None
 
 
-def _named_shards(folder: Path) -> list[str]:
-    """The files that hold the weights; none where the index cannot be understood."""
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        return ["model.safetensors"]
-    try:
-        return sorted({str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
-    except (ValueError, AttributeError, LookupError, TypeError):
-        return []
+def _named_shards(folder: Path) -> dict[str, set[str]]:
+    """The files that hold the weights, each with the weights that the index names; none where that is damaged."""
+    if not (folder / INDEX).is_file():
+        return {"model.safetensors": set()}
+    named = (_mapping(folder / INDEX) or {}).get("weight_map")
+    shards: dict[str, set[str]] = {}
+    for weight, shard in named.items() if isinstance(named, dict) else ():
+        shards.setdefault(str(shard), set()).add(weight)
+    return shards
 
 
-def _is_whole(path: Path) -> bool:
+def _mismatch(folder: Path, config: Mapping[str, Any]) -> str | None:
+    """A tokenizer with more tokens than the model has embeddings for, which is another model's.
+
+    Tokens that were added to the vocabulary do not count: many a model came out with one more than it was trained on.
+    """
+    embeddings = (config.get("text_config") or config).get("vocab_size")
+    vocabulary = ((_mapping(folder / TOKENIZER) or {}).get("model") or {}) if (folder / TOKENIZER).is_file() else {}
+    tokens = len(vocabulary.get("vocab") or ())
+    if not isinstance(embeddings, int) or tokens <= embeddings:
+        return None
+    return f"{TOKENIZER} knows {tokens} tokens, and config.json {embeddings}: they are of different models"
+
+
+def _header(path: Path) -> dict[str, Any] | None:
+    """What a safetensors file says of its tensors; None where the file is not as long as that says."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         start = stream.read(HEADER)
         length = struct.unpack("<Q", start)[0] if len(start) == HEADER else size
         if HEADER + length > size:
-            return False
+            return None
         content = stream.read(length)
     try:
-        header = json.loads(content)
+        header: dict[str, Any] = json.loads(content)
         end = max((tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"), default=0)
     except (ValueError, AttributeError, LookupError, TypeError):
-        return False
-    return bool(HEADER + length + end == size)
+        return None
+    return header if HEADER + length + end == size else None

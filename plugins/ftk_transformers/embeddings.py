@@ -1,11 +1,15 @@
 """As many embeddings as the tokenizer has tokens, where a config added some."""
 
+import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
 
 from ftk_transformers.settings.weights import Weights
+
+LIBRARY = logging.getLogger("transformers.modeling_utils")
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
@@ -42,4 +46,7 @@ def resize(model: Any, rows: int, mean: bool = True) -> None:
     :param mean: draw new ones near the mean of the old.
     """
     if rows != model.get_input_embeddings().num_embeddings:
+        # One would explain what `mean` means, the other tell at each checkpoint that it saves embeddings.
+        LIBRARY.setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", "Setting `save_embedding_layers`")
         model.resize_token_embeddings(rows, mean_resizing=mean)

@@ -29,7 +29,9 @@ def _create(optimizer: Optimizer, settings: Optimization, steps: int, options: d
         return LambdaLR(optimizer, _rex(steps, warmup, floor or 0.0))
     if name == "one_cycle":
         rates = [group["lr"] for group in optimizer.param_groups]
-        return OneCycleLR(optimizer, rates, steps, **{"pct_start": warmup / steps, **options})
+        # Torch counts the state before the first step, and needs one step at least to rise.
+        share = (max(warmup, 1) + 1) / (steps + 1)
+        return OneCycleLR(optimizer, rates, steps + 1, **{"pct_start": share, **options})
     if name == "cosine" and floor is not None:
         name, options = "cosine_with_min_lr", {"min_lr_rate": floor, **options}
     scheduler: LRScheduler = get_scheduler(name, optimizer, warmup, steps, scheduler_specific_kwargs=options)

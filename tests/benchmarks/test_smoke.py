@@ -1,5 +1,6 @@
 """Every benchmark runs and prints its figures; what they are is not judged here."""
 
+import os
 import re
 import subprocess
 import sys
@@ -46,3 +47,11 @@ def test_the_ratio_of_trainings_is_printed() -> None:
     printed = _run("training", "--steps", "3", "--rounds", "1")
     assert re.search(r"largest difference of 3 losses: \S+ of \d", printed)
     assert re.search(r"training / SFTTrainer by hand: .* = \d+\.\d+$", printed.strip())
+
+
+@pytest.mark.slow
+def test_axolotls_ratio_is_printed(axolotl_python: str) -> None:
+    script = Path(__file__).parent / "axolotl_by_hand.py"
+    variables = {**os.environ, "FTK_TEST_AXOLOTL": axolotl_python}
+    done = subprocess.run([sys.executable, script, "--rounds", "1"], env=variables, capture_output=True, text=True)
+    assert re.search(r"= \d+\.\d+$", done.stdout.strip()), done.stderr

@@ -42,6 +42,10 @@ ftk:
   evaluate: {{rows: 0}}
 """
 
+ALL_PRESETS = [("zero1", 1), ("zero2", 2), ("zero2_offload_optimizer", 2), ("zero3", 3), ("zero3_offload_optimizer", 3)]
+MORE = ALL_PRESETS if os.environ.get("FTK_TEST_ALL_PRESETS") else []
+"""Presets that are tried beside one of stage 3 where the time for it is given."""
+
 ROWS = [{"question": f"what is {number} and {number}?", "answer": str(2 * number)} for number in range(8)]
 
 
@@ -87,13 +91,13 @@ def names(folder: Path) -> set[str]:
     return {item.name for item in folder.iterdir()}
 
 
-def test_the_keys_are_those_of_this_axolotl(axolotl: dict[str, str], root: Path) -> None:
+def test_the_keys_are_those_of_this_axolotl(axolotl_python: str, root: Path) -> None:
     folder = root / "plugins" / "ftk_axolotl"
-    made = subprocess.run([python_of(axolotl), folder / "make_keys.py"], capture_output=True, text=True, check=True)
+    made = subprocess.run([axolotl_python, folder / "make_keys.py"], capture_output=True, text=True, check=True)
     assert json.loads(made.stdout) == json.loads((folder / "keys.json").read_text())
 
 
-def test_missing_flash_attention_is_replaced(axolotl: dict[str, str], root: Path) -> None:
+def test_missing_flash_attention_is_replaced(axolotl_python: str, root: Path) -> None:
     # As on a machine with a GPU; this one shows the choice only.
     code = """
 import torch
@@ -106,16 +110,8 @@ print(cfg.flash_attention, cfg.attn_implementation)
 """
     paths = f"{root}/core:{root}/plugins/ftk_axolotl/engine"
     variables = {**os.environ, "PYTHONPATH": paths, "AXOLOTL_DO_NOT_TRACK": "1"}
-    done = subprocess.run([python_of(axolotl), "-c", code], env=variables, capture_output=True, text=True)
+    done = subprocess.run([axolotl_python, "-c", code], env=variables, capture_output=True, text=True)
     assert done.stdout.split() == ["None", "sdpa"], done.stderr
-
-
-def python_of(axolotl: dict[str, str]) -> str:
-    """The interpreter that has axolotl."""
-    if "FTK_TEST_AXOLOTL" in axolotl:
-        return axolotl["FTK_TEST_AXOLOTL"]
-    (python,) = Path(axolotl["FTK_ENVIRONMENTS_DIR"]).glob("axolotl-cpu-*/bin/python")
-    return str(python)
 
 
 def test_both_engines_train_alike(ftk: Ftk, run: Callable[..., Any]) -> None:
@@ -173,19 +169,14 @@ def test_ctrl_c_keeps_a_checkpoint(ftk: Ftk, run: Callable[..., Any]) -> None:
     assert max(losses(ftk)) - last["step"] <= 1
 
 
-@pytest.mark.parametrize("preset", ["/workspace/axolotl/deepspeed_configs/zero3_bf16.json"])
-def test_deepspeed_with_two_processes(ftk: Ftk, run: Callable[..., Any], preset: str) -> None:
-    check_deepspeed(ftk, run, preset, 3)
-
-
-def check_deepspeed(ftk: Ftk, run: Callable[..., Any], preset: str, stage: int) -> dict[int, float]:
-    """Train with DeepSpeed and two processes, and see that it was really used."""
+@pytest.mark.parametrize(("preset", "stage"), [("/workspace/axolotl/deepspeed_configs/zero3_bf16.json", 3), *MORE])
+def test_deepspeed_with_two_processes(ftk: Ftk, run: Callable[..., Any], preset: str, stage: int) -> None:
     ends_well(run("--no-merge", "--set", "ftk.axolotl.nproc=2", more=f"deepspeed: {preset}\n"))
     begun = ftk.events("training")[0]
     assert (begun["world_size"], begun["engine"], begun["zero_stage"]) == (2, "DeepSpeedEngine", stage)
     written = json.loads((ftk.run_folder() / "deepspeed.json").read_text())
     assert written["zero_optimization"]["stage"] == stage
-    return losses(ftk)
+    assert list(losses(ftk)) == [1, 2, 3, 4, 5, 6]
 
 
 def test_axolotl_reads_rows_and_merges_itself(ftk: Ftk, run: Callable[..., Any]) -> None:

@@ -37,7 +37,6 @@ ALLOWED = {
         "write_table": "of that writer",
     },
     "plugins/ftk_local/backend.py": {
-        "copytree": "inside a run's folder that appears as a whole",
         "open('ab')": "the log is only appended to, by all processes of a run",
     },
     "plugins/ftk_local/lock.py": {

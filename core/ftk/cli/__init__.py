@@ -2,10 +2,14 @@
 
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from ftk import __version__
+
+if TYPE_CHECKING:
+    from ftk.errors import FtkError
 
 COMMANDS = {
     "run": "Fine-tune: stage data, prepare model, train, merge, and say what came out.",
@@ -72,6 +76,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; an expected error is one line and an exit code, any other keeps its traceback."""
+    from ftk import refusals
     from ftk.errors import FtkError
 
     try:
@@ -82,9 +87,17 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except FtkError as error:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
-        sys.exit(error.exit_code)
+        _fail(error)
     except BrokenPipeError:
         # The reader of our output, such as `head`, has enough.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if refused := refusals.expected(error):
+            _fail(refused)
+        raise
+
+
+def _fail(error: "FtkError") -> NoReturn:
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+    sys.exit(error.exit_code)

@@ -126,6 +126,9 @@ def test_thoughts_are_split_off(tokens: Callable[..., TokenisedRow], tokenizer: 
     talk = [TALK[1], {"role": "assistant", "content": "<think>\nhm\n</think>\n\nuno"}]
     found = tokens(talk, chat_template_jinja=template, split_thinking=True, template_thinking_key="thought")
     assert tokenizer.text(found.input_ids) == "one?()uno(hm)"
+    talk = [TALK[1], {"role": "assistant", "content": "uno", "why": "hm"}]
+    found = tokens(talk, chat_template_jinja=template, field_thinking="why", template_thinking_key="thought")
+    assert tokenizer.text(found.input_ids) == "one?()uno(hm)"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def single(tmp_path: Path) -> Path:
     """A model of one file."""
     folder = tmp_path / "single"
     folder.mkdir()
-    (folder / "config.json").write_text("{}")
+    (folder / "config.json").write_text('{"model_type": "llama"}')
     tensors = {"a": np.ones((4, 4), np.float32), "b": np.ones(3, np.float16)}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
@@ -33,7 +33,7 @@ def sharded(tmp_path: Path) -> Path:
     """A model of two files and their index."""
     folder = tmp_path / "sharded"
     folder.mkdir()
-    (folder / "config.json").write_text("{}")
+    (folder / "config.json").write_text('{"model_type": "llama"}')
     for shard in SHARDS:
         save_file({shard: np.ones(8, np.float32)}, folder / shard)
     (folder / INDEX).write_text(json.dumps({"weight_map": {shard: shard for shard in SHARDS}}))

@@ -124,7 +124,7 @@ CHANGES: Mapping[str, tuple[Mapping[str, Any], str, Any]] = {
     "sample_packing": ({"sample_packing": True, "group_by_length": False}, "batch.packed", True),
     "eval_sample_packing": ({"eval_sample_packing": True}, "held_out", 1),
     "group_by_length": ({"group_by_length": False}, "order.lengths", None),
-    "curriculum_sampling": ({"curriculum_sampling": True}, "order.seed", None),
+    "curriculum_sampling": ({"curriculum_sampling": True, "group_by_length": False}, "order.seed", None),
     "seed": ({"seed": 8}, "order.seed", 8),
     "save_steps": ({"save_steps": 2}, "arguments.save_steps", 2),
     "saves_per_epoch": ({"saves_per_epoch": 3}, "arguments.save_steps", 1),

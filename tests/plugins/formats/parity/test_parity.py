@@ -35,10 +35,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="session")
 def python() -> str:
-    """The interpreter that has axolotl."""
-    found = os.environ.get("FTK_TEST_AXOLOTL")
+    """The interpreter that has axolotl: `FTK_TEST_AXOLOTL`, or the environment that other tests have built."""
+    kept = os.environ.get("FTK_TEST_CACHE")
+    built = sorted(Path(kept).glob("environments/axolotl-cpu-*/bin/python")) if kept else []
+    found = os.environ.get("FTK_TEST_AXOLOTL") or (str(built[-1]) if built else None)
     if not found:
-        pytest.skip("FTK_TEST_AXOLOTL names no interpreter that has axolotl")
+        pytest.skip("there is no axolotl: name its interpreter as FTK_TEST_AXOLOTL, or build it into FTK_TEST_CACHE")
     return found
 
 

@@ -1,0 +1,28 @@
+"""What a person is told when the system refuses a file or folder."""
+
+from errno import EACCES, EDQUOT, EEXIST, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS
+
+from ftk.errors import FtkError
+
+_ELSEWHERE = "or name other folders: --runs-dir or FTK_RUNS_DIR, FTK_CACHE_DIR, TMPDIR"
+
+REMEDIES = {
+    **dict.fromkeys((ENOSPC, EDQUOT), f"free some space there, {_ELSEWHERE}"),
+    **dict.fromkeys((EROFS, EACCES, EPERM), f"make it writable, {_ELSEWHERE}"),
+    **dict.fromkeys((ENOTDIR, EEXIST), f"a file has the name of a folder: rename it, {_ELSEWHERE}"),
+}
+"""What to do about the refusals that are no bug, by their number."""
+
+
+def told(error: OSError) -> str:
+    """The error in one line, with the place where it happened."""
+    place = error.filename2 or error.filename
+    return f"{place}: {error.strerror}" if place and error.strerror else str(error)
+
+
+def expected(error: OSError) -> FtkError | None:
+    """The error with its remedy; None where it may be a bug."""
+    if error.errno == ENOENT and error.filename is None:
+        return FtkError("the current folder was removed meanwhile", "`cd` to another one")
+    remedy = REMEDIES.get(error.errno or 0)
+    return FtkError(told(error), remedy) if remedy else None
