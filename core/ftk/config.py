@@ -11,6 +11,7 @@ from ftk.block import block_schema
 from ftk.environments.choosing import unknown_names
 from ftk.errors import FtkError, Problem, ProblemsFound, UsageError
 from ftk.home import Home
+from ftk.loading import unknown_disabled
 from ftk.loggers.choosing import choose_loggers, logger_keys
 from ftk.manager import NO_PROVIDER, Manager
 from ftk.marked_yaml import KeyPath, MarkedYaml, read_yaml, write_yaml
@@ -146,7 +147,8 @@ def resolve(raw: MarkedYaml, overrides: Sequence[Override], manager: Manager) ->
         raise ProblemsFound(problems)
     chosen, misnamed = _choose(values["ftk"], manager, place)
     loggers, unknown_loggers = choose_loggers(values["ftk"]["loggers"], values, manager, place)
-    unknown = [*unknown_loggers, *unknown_names(values["ftk"]["environments"], manager, place)]
+    disabled = unknown_disabled(values["ftk"]["disable_plugins"], place(("ftk", "disable_plugins")))
+    unknown = [*unknown_loggers, *disabled, *unknown_names(values["ftk"]["environments"], manager, place)]
     keys = {**logger_keys(manager), **_keys(chosen, manager)}
     schema = {"type": "object", "properties": keys, "required": ["base_model", "datasets"]}
     checked = complete({key: value for key, value in values.items() if key != "ftk"}, schema)
@@ -213,7 +215,8 @@ def _placer(raw: MarkedYaml, overrides: Sequence[Override]) -> Place:
         for length in range(len(path), 0, -1):
             if path[:length] in origins:
                 return origins[path[:length]]
-        return raw.place(path)
+        inside = next((origin for inner, origin in origins.items() if inner[: len(path)] == path), None)
+        return inside if inside and path and path not in raw.lines else raw.place(path)
 
     return place
 

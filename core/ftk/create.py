@@ -1,15 +1,18 @@
 """Make a new run from a config: checked, its data copied, and then there as a whole."""
 
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ftk import files, refusals
 from ftk.backend import Backend
+from ftk.command import INHERIT
 from ftk.config import Config, Override, read_config, resolve
 from ftk.environments.choosing import choose
-from ftk.errors import ProblemsFound, UsageError
+from ftk.errors import Problem, ProblemsFound, UsageError
 from ftk.inlining import inlined
 from ftk.locating import data_problems, located_data, located_model, put_data
 from ftk.loggers.choosing import find_loggers, refuse_missing
@@ -20,6 +23,12 @@ from ftk.stages import RUN_STAGES
 CONFIG_FILE = "config.yml"
 RESOLVED_FILE = "resolved.yml"
 PLUGINS_FOLDER = "plugins"
+
+DRAFT = "ftk-draft-"
+"""How the name of a run's draft begins, in the folder for temporary files."""
+
+DAY = 86400
+"""Seconds."""
 
 
 def prepare_config(path: Path, data: Path | None, overrides: Sequence[Override], manager: Manager) -> Config:
@@ -57,7 +66,11 @@ def refuse_backend(config: Config, backend: Backend, manager: Manager) -> None:
         environment = choose(name, config, manager, backend) if name else None
         problem = backend.find_problem(environment) if environment else None
         if environment and problem:
-            raise UsageError(f"{stage} by {provider}: {problem}", environment.remedy)
+            told = f"{stage} by {provider}: {problem}"
+            if environment.python not in (None, INHERIT):
+                place = config.place(("ftk", "environments", environment.name))
+                raise ProblemsFound([Problem(place, told, "name an interpreter that works and has it")])
+            raise UsageError(told, environment.remedy)
     refuse_missing(find_loggers(config.ftk["loggers"], manager), backend)
 
 
@@ -71,7 +84,8 @@ def create_run(config: Config, path: Path, backend: Backend, name: str | None = 
     """
     run_id = new_id(name)
     try:
-        with tempfile.TemporaryDirectory(prefix="ftk-") as temporary:
+        _sweep_drafts()
+        with tempfile.TemporaryDirectory(prefix=DRAFT) as temporary:
             draft = files.make_folder(Path(temporary) / run_id)
             _write_draft(config, path, draft)
             backend.create(run_id, draft)
@@ -81,6 +95,14 @@ def create_run(config: Config, path: Path, backend: Backend, name: str | None = 
             "free some space there and in TMPDIR, or name another folder: --runs-dir or FTK_RUNS_DIR",
         ) from None
     return run_id
+
+
+def _sweep_drafts() -> None:
+    """Remove what calls left that were killed long ago; a younger draft may be somebody's who works."""
+    for draft in Path(tempfile.gettempdir()).glob(f"{DRAFT}*"):
+        with suppress(OSError):
+            if time.time() - draft.stat().st_mtime > DAY:
+                files.remove(draft)
 
 
 def _write_draft(config: Config, path: Path, draft: Path) -> None:

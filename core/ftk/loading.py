@@ -3,7 +3,7 @@
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from ftk import hookspecs
-from ftk.errors import PluginError
+from ftk.errors import PluginError, Problem
 
 GROUP = "ftk"
 """The entry-point group in which plugins are found."""
@@ -80,6 +80,19 @@ def disabled_plugins(more: Iterable[str] = ()) -> set[str]:
     """The names that the environment blocks, and these."""
     named = {name.strip() for name in os.environ.get(DISABLE_VARIABLE, "").split(",")}
     return (named | set(more)) - {""}
+
+
+def unknown_disabled(names: Iterable[str], place: str) -> Iterator[Problem]:
+    """The names of plugins to leave out that are none, which would so leave out nothing.
+
+    :param place: where they stand.
+    """
+    known = [entry.name for entry in find_entries()]
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            remedy = f"did you mean {near[0]!r}?" if near else "`ftk plugins` lists them"
+            yield Problem(place, f"there is no plugin {name!r} to disable", remedy)
 
 
 def refuse_misfit(plugin: object, name: str) -> None:

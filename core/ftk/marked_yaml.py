@@ -1,6 +1,7 @@
 """Read YAML and remember the line of every key, so that an error can name its place."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -14,8 +15,20 @@ KeyPath = tuple[str | int, ...]
 MERGE = "tag:yaml.org,2002:merge"
 """The tag of the key `<<`."""
 
+PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+"""The tags of mappings and lists that are nothing else."""
+
 MOST_NODES = 100_000
 """More values than any config has; a file of nested aliases would otherwise grow without end."""
+
+
+REMEDIES: Mapping[type[yaml.MarkedYAMLError], str] = {
+    yaml.composer.ComposerError: "a config is one document, and an alias `*name` needs its `&name` above",
+    yaml.constructor.ConstructorError: "write a plain value, or put it in quotes",
+}
+"""What to do about errors of a kind."""
+
+GENERAL_REMEDY = "check the indentation, the colons and the quotes around this line"
 
 
 class _Loader(yaml.SafeLoader):
@@ -92,7 +105,8 @@ def _syntax_problem(error: yaml.MarkedYAMLError, name: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     place = f"{name}:{mark.line + 1}" if mark else name
     what = " ".join(part for part in (error.context, error.problem) if part)
-    return Problem(place, f"is no YAML: {what}", "check the indentation, the colons and the quotes around this line")
+    remedy = next((told for kind, told in REMEDIES.items() if isinstance(error, kind)), GENERAL_REMEDY)
+    return Problem(place, f"is no YAML: {what}", remedy)
 
 
 class _Reader:
@@ -109,6 +123,8 @@ class _Reader:
         if self.count > MOST_NODES:
             raise yaml.YAMLError("its aliases unfold to too many values")
         self.result.lines.setdefault(path, node.start_mark.line + 1)
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in PLAIN:
+            raise yaml.constructor.ConstructorError(None, None, f"unknown tag {node.tag!r}", node.start_mark)
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode):

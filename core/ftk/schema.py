@@ -11,6 +11,12 @@ from ftk.marked_yaml import KeyPath
 Schema = Mapping[str, Any]
 """A JSON schema: what a plugin declares for its keys (https://json-schema.org, draft 2020-12)."""
 
+LARGEST = 2**63
+"""What no whole number of a config reaches; the libraries behind it have no room for more."""
+
+FEW = 4
+"""Choices that a person sees at a glance."""
+
 Place = Callable[[KeyPath], str]
 """Names the place of a value for a person, such as `config.yml:12`."""
 
@@ -95,6 +101,8 @@ def _not_finite(value: Any, path: KeyPath, place: Place) -> Iterator[Problem]:
             yield from _not_finite(item, (*path, step), place)
     elif isinstance(value, float) and not isfinite(value):
         yield Problem(place(path), f"`{dotted(path)}` is {value}, but must be a finite number")
+    elif isinstance(value, int) and abs(value) >= LARGEST:
+        yield Problem(place(path), f"`{dotted(path)}` is {value:.3g}, but must be less than {LARGEST:.3g}")
 
 
 def _told(error: Any, path: KeyPath, place: Place) -> Iterator[Problem]:
@@ -108,7 +116,8 @@ def _told(error: Any, path: KeyPath, place: Place) -> Iterator[Problem]:
             inner = error.schema.get("properties", {}).get(name, {})
             yield Problem(place(path), f"`{dotted((*path, name))}` is missing", inner.get("description"))
     else:
-        yield Problem(place(path), f"`{key}` is {error.instance!r}, but must be {_expectation(error)}")
+        message = f"`{key}` is {error.instance!r}, but must be {_expectation(error)}"
+        yield Problem(place(path), message, _nearest(error))
 
 
 def unknown_key(path: KeyPath, known: list[str], place: Place) -> Problem:
@@ -116,6 +125,14 @@ def unknown_key(path: KeyPath, known: list[str], place: Place) -> Problem:
     near = get_close_matches(str(path[-1]), known, n=1)
     remedy = f"did you mean `{near[0]}`?" if near else "remove it, or name the plugin that reads it"
     return Problem(place(path), f"`{dotted(path)}` is read by nothing that this run uses", remedy)
+
+
+def _nearest(error: Any) -> str | None:
+    """The one of many choices that a misspelt one is meant for."""
+    if error.validator != "enum" or not isinstance(error.instance, str) or len(error.validator_value) <= FEW:
+        return None
+    near = get_close_matches(error.instance, map(str, error.validator_value), n=1)
+    return f"did you mean `{near[0]}`?" if near else None
 
 
 def _expectation(error: Any) -> str:

@@ -167,6 +167,8 @@ def _fitting(pattern: Path) -> list[Path]:
 
 def _matching(pattern: Path) -> list[Path]:
     found = _fitting(pattern)
+    if not found and is_there(pattern):
+        raise UsageError(f"{pattern} is no plain file", "write the rows to one first")
     if not found:
         raise UsageError(f"no file fits {pattern}", "correct the pattern")
     return found

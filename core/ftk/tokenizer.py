@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftk import files
 from ftk.chat import TEMPLATE_FILE, choose_template
-from ftk.errors import UsageError
+from ftk.errors import FtkError, UsageError
 from ftk.schema import Schema
 
 if TYPE_CHECKING:
@@ -94,9 +94,33 @@ def tokenizer_digest(folder: Path) -> dict[str, str]:
 
 def read_named(folder: Path) -> dict[str, Any]:
     """The content of `tokenizer_config.json`, with what older tokenizers keep in a file beside it."""
-    named: dict[str, Any] = files.read_json(folder / CONFIG_FILE) or {}
-    older = files.read_json(folder / OLDER_FILE) or {}
+    named = _read(folder / CONFIG_FILE)
+    older = _read(folder / OLDER_FILE)
     return named if "added_tokens_decoder" in named else {**named, **older}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of the tokenizer; an empty one where there is no such file.
+
+    :raises FtkError: when it is damaged.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        raise _damaged(path) from None
+    if not isinstance(found, dict) or not all(_is_token(found.get(name)) for name in NAMED):
+        raise _damaged(path)
+    return found
+
+
+def _is_token(value: Any) -> bool:
+    return value is None or isinstance(value, str) or (isinstance(value, dict) and "content" in value)
+
+
+def _damaged(path: Path) -> FtkError:
+    return FtkError(f"the base model's {path.name} is damaged", "fetch or copy its tokenizer again")
 
 
 def own_template(folder: Path) -> str | None:
@@ -117,11 +141,16 @@ def text_of(token: str | Mapping[str, Any] | None) -> str | None:
 def _tokenizer(source: Path, named: dict[str, Any], overrides: Mapping[str | int, str]) -> "Tokenizer":
     from tokenizers import Tokenizer
 
-    content = files.read_json(source / TOKENIZER_FILE)
-    _renew(content, named, (files.read_json(source / "config.json") or {}).get("model_type"))
+    content = _read(source / TOKENIZER_FILE)
+    if not isinstance(content.get("model"), dict):
+        raise _damaged(source / TOKENIZER_FILE)
+    _renew(content, named, _read(source / "config.json").get("model_type"))
     for token, text in overrides.items():
         _rename(content, int(token), text)
-    return Tokenizer.from_str(json.dumps(content))
+    try:
+        return Tokenizer.from_str(json.dumps(content))
+    except Exception:  # the library has no class of errors
+        raise _damaged(source / TOKENIZER_FILE) from None
 
 
 def _renew(content: dict[str, Any], named: dict[str, Any], model_type: str | None) -> None:

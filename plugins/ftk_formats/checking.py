@@ -72,6 +72,8 @@ def row_problems(source: Source, train_on_inputs: bool, most: int) -> list[Probl
         found += [problem] if problem else []
         if len(found) == most:
             return [*found, Problem(source.name, f"{most} bad rows; reading stopped", "mend these first")]
+    if not rows and source.part:
+        return [Problem(source.name, f"has no rows in {source.part}", "choose another part as `split`")]
     return found if rows else [Problem(source.name, "has no rows", "write some, or remove the data set")]
 
 

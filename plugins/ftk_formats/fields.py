@@ -18,6 +18,8 @@ def text(row: Mapping[str, Any], field: str) -> str:
     if field not in row:
         raise RowError(f"the field `{field}` is missing (it has {names(row)})", "add it, or name the right field")
     value = row[field]
+    if value is None:
+        raise RowError(f"the field `{field}` is null, not text", "write some, or remove the row")
     if not isinstance(value, str):
         raise RowError(f"the field `{field}` is {value!r}, not text", "put it in quotes")
     return value

@@ -33,6 +33,8 @@ def read_list(first: bytes, stream: BinaryIO, line: int) -> Iterator[Row]:
             number, value = text.line, text.take()
             yield Row(number, value if isinstance(value, dict) else not_an_object())
             following = text.expect(",", "]")
+        if text.peek() not in ("", "]"):
+            raise ValueError("something follows the list")
     except UnicodeDecodeError as error:
         yield Row(text.line, not_utf8(error))
     except (ValueError, RecursionError) as error:

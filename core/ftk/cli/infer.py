@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.options import complete_run, json_option, place_options
+from ftk.cli.options import PATH, complete_run, json_option, place_options
 
 if TYPE_CHECKING:
     from ftk.home import Home
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @click.option(
     "--field", "fields", multiple=True, metavar="NAME=TEXT", help="Fill the run's own template; may be repeated."
 )
-@click.option("--input", "source", type=click.Path(path_type=Path), help="Ask every line of a file of JSON lines.")
-@click.option("--output", "target", type=click.Path(path_type=Path), help="Write the answers there, as JSON lines.")
+@click.option("--input", "source", type=PATH, help="Ask every line of a file of JSON lines.")
+@click.option("--output", "target", type=PATH, help="Write the answers there, as JSON lines.")
 @click.option(
     "--run",
     "run_name",

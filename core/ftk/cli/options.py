@@ -18,10 +18,27 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _Named(click.Path):
+    """A path, but not the empty one that an unset variable of a shell makes, which would mean the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path.
+
+        :raises click.UsageError: when it is empty.
+        """
+        if value == "":
+            self.fail("the path is empty; is a variable of the shell unset?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _Named(path_type=Path)
+"""The type of all paths on the command line."""
+
+
 def place_options(function: F) -> F:
     """Where runs live: `--runs-dir` and `--backend`."""
     runs_dir = click.option(
-        "--runs-dir", type=click.Path(path_type=Path), help="Folder of the runs [FTK_RUNS_DIR, else ./runs]."
+        "--runs-dir", type=PATH, help="Folder of the runs [FTK_RUNS_DIR, else ./runs]."
     )
     backend = click.option("--backend", metavar="NAME", help="Where runs live and work [FTK_BACKEND, else local].")
     return runs_dir(backend(function))
@@ -34,7 +51,7 @@ def plugin_options(function: F) -> F:
         "plugins",
         multiple=True,
         metavar="FILE",
-        type=click.Path(path_type=Path),
+        type=PATH,
         help="A plugin in a Python file, beside the installed ones and the config's; may be repeated.",
     )
     trust = click.option("--trust", is_flag=True, help="Run the code of the plugin files that the config names.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.options import json_option
+from ftk.cli.options import PATH, json_option
 
 if TYPE_CHECKING:
     from ftk.loading import FoundPlugin
@@ -59,7 +59,7 @@ def _row(plugin: "FoundPlugin", manager: "Manager", seen: set[str]) -> dict[str,
 @command.command("new", epilog="Example: ftk plugins new my_logger --kind logger")
 @click.argument("name")
 @click.option("--kind", type=KINDS, required=True, help="What the plugin brings.")
-@click.option("--folder", type=click.Path(path_type=Path), help="Where to write it [./ftk-NAME].")
+@click.option("--folder", type=PATH, help="Where to write it [./ftk-NAME].")
 def new(name: str, kind: str, folder: Path | None) -> None:
     """Make a package that works and passes its own tests, to be changed from there."""
     from ftk.scaffold.package import create_package

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ftk.cli.options import load_plugins_for, plugin_options, tell_troubles
+from ftk.cli.options import PATH, load_plugins_for, plugin_options, tell_troubles
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
@@ -51,7 +51,7 @@ def config_options(function: F) -> F:
     """What changes a config for one run; a command takes the values as `Changes`."""
     for option in reversed(
         [
-            click.option("--data", type=click.Path(path_type=Path), help="Data file to use in place of the config's."),
+            click.option("--data", type=PATH, help="Data file to use in place of the config's."),
             click.option(
                 "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key of the config; may be repeated."
             ),

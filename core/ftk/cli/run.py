@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.options import complete_run, json_option, place_options
+from ftk.cli.options import PATH, complete_run, json_option, place_options
 from ftk.cli.preparing import Changes, config_options, prepare
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ STAGES = click.Choice(["stage_data", "prepare_model", "train", "merge"])
 
 
 @click.command("run", epilog="Example: ftk run configs/quickstart.yml --set lora_r=8")
-@click.argument("config", required=False, type=click.Path(path_type=Path))
+@click.argument("config", required=False, type=PATH)
 @click.option(
     "--resume",
     metavar="RUN",

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from ftk.cli.options import json_option, place_options
+from ftk.cli.options import PATH, json_option, place_options
 from ftk.cli.preparing import Changes, config_options, prepare
 
 
 @click.command("validate", epilog="Example: ftk validate configs/quickstart.yml --set lora_r=8")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=PATH)
 @config_options
 @place_options
 @json_option

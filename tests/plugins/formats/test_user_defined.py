@@ -104,7 +104,7 @@ def test_an_unknown_option_is_refused() -> None:
         ({"output": "a"}, "the field `instruction` is missing (it has `output`)"),
         ({}, "the field `instruction` is missing (it has no fields)"),
         ({"instruction": 3, "output": "a"}, "the field `instruction` is 3, not text"),
-        ({"instruction": "q", "output": None}, "the field `output` is None, not text"),
+        ({"instruction": "q", "output": None}, "the field `output` is null, not text"),
         ({"instruction": "q", "input": ["x"], "output": "a"}, "the field `input` is ['x'], not text"),
         ({"instruction": "q", "output": ""}, "the field `output` is empty"),
         ({"instruction": "q", "output": " \n"}, "the field `output` is empty"),

