@@ -22,6 +22,9 @@ from ftk.unread import unread_keys
 ENVIRONMENT = {"FTK_BACKEND": ("ftk", "backend"), "FTK_ENGINE": ("ftk", "engine")}
 """Environment variables that set a key of the config."""
 
+CHOICES = ("backend", "engine", "stages", "loggers", "environments", "disable_plugins")
+"""The parts of the `ftk:` block that choose plugins, or their environments."""
+
 
 @dataclass(frozen=True)
 class Override:
@@ -223,7 +226,7 @@ def _placer(raw: MarkedYaml, overrides: Sequence[Override]) -> Place:
 
 def _tells_providers(given: Any, block: Schema) -> bool:
     """Whether the part of the `ftk:` block that chooses plugins is sound, whatever is wrong beside it."""
-    choices = {key: block["properties"][key] for key in ("backend", "engine", "stages", "loggers")}
+    choices = {key: block["properties"][key] for key in CHOICES}
     wrong = find_problems(given, {"type": "object", "properties": choices}, str)
     return next(wrong, None) is None
 

@@ -58,8 +58,9 @@ def main(arguments: Sequence[str]) -> int:
             traceback.print_exception(error)  # a plugin's bug, for its author
         return _end(run, error)
     except OSError as error:
-        advice = find_advice(str(error), 1, ())
-        return _end(run, FtkError(refusals.told(error), advice.remedy_for(run.id) if advice else None))
+        advice, refused = find_advice(str(error), 1, ()), refusals.expected(error)
+        remedy = advice.remedy_for(run.id) if advice else refused and refused.remedy
+        return _end(run, FtkError(refusals.told(error), remedy))
     except Exception as error:
         remedy = f"a bug of ftk or a plugin: `ftk logs {run.id}` has more"
         _end(run, FtkError(f"{type(error).__name__}: {error}", remedy))

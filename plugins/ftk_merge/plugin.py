@@ -40,7 +40,7 @@ BLOCK: Schema = {
         },
         "parity": {
             "enum": [True, False, "warn"],
-            "default": False,
+            "default": True,
             "description": "whether the merged model is compared with base and adapter; warn goes on where they differ",
         },
     },

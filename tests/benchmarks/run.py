@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 from loggers import measure as measure_loggers
+from merging import measure as measure_merging
 from staging import measure as measure_staging
 from training import measure as measure_training
 
@@ -33,7 +34,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for the quickstart")
     parser.add_argument("--rows", type=int, default=40_000, help="rows to stage")
     parser.add_argument("--steps", type=int, default=24, help="steps to train")
-    parser.add_argument("--axolotl", type=Path, help="the command of an axolotl to compare staging with")
+    parser.add_argument("--axolotl", type=Path, help="the command of an axolotl to compare staging and merging with")
+    parser.add_argument("--layers", type=int, default=22, help="of the model that is merged")
+    parser.add_argument("--width", type=int, default=2048, help="of the model that is merged")
     options = parser.parse_args(arguments)
     for name in options.names or BENCHMARKS:
         BENCHMARKS[name](options)
@@ -82,6 +85,11 @@ def training(options: argparse.Namespace) -> None:
 def staging(options: argparse.Namespace) -> None:
     """Staging against encode_batch (the target is 2) and `axolotl preprocess` (0.5), and unchanged data again (0.1)."""
     measure_staging(options.rows, min(options.rounds, 5), options.axolotl)
+
+
+def merging(options: argparse.Namespace) -> None:
+    """The merge against `axolotl merge-lora` (the target is 0.25), peft, and cp with importing torch (3); its memory (4)."""
+    measure_merging(options.layers, options.width, min(options.rounds, 5), options.axolotl)
 
 
 def loggers(options: argparse.Namespace) -> None:
@@ -149,6 +157,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "staging": staging,
     "training": training,
     "loggers": loggers,
+    "merging": merging,
 }
 
 if __name__ == "__main__":

@@ -43,6 +43,13 @@ def test_the_ratio_of_steps_with_loggers_is_printed() -> None:
 
 
 @pytest.mark.slow
+def test_the_figures_of_merging_are_printed() -> None:
+    printed = _run("merging", "--layers", "1", "--width", "64", "--rounds", "1")
+    for name in ("merge / peft", r"merge / \(cp \+ import torch\)", "memory of the merge of 2 layers / .*"):
+        assert re.search(rf"^{name}: .*\d+\.\d+$", printed, re.MULTILINE), name
+
+
+@pytest.mark.slow
 def test_the_ratio_of_trainings_is_printed() -> None:
     printed = _run("training", "--steps", "3", "--rounds", "1")
     assert re.search(r"largest difference of 3 losses: \S+ of \d", printed)

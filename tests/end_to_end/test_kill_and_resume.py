@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -21,6 +22,7 @@ MOMENTS: Mapping[str, Callable] = {
     "middle of a checkpoint": lambda ftk: ftk.wait_for(lambda: [*ftk.runs.glob(f"*/*/{CHECKPOINT}.waited-for")]),
     "last checkpoint": lambda ftk: ftk.wait_for_event("checkpoint", step=10),
     "merge": lambda ftk: ftk.wait_for_event("command_started", stage="merge"),
+    "parity": lambda ftk: ftk.wait_for(lambda: len(_commands_of_merge(ftk)) > 1),
     "evaluate": lambda ftk: ftk.wait_for_event("command_started", stage="evaluate"),
 }
 
@@ -38,6 +40,7 @@ KILLS = [
     ("both", "last checkpoint"),
     ("driver", "merge"),
     ("command", "merge"),
+    ("both", "parity"),
     ("both", "evaluate"),
 ]
 
@@ -49,6 +52,10 @@ def whole(make_ftk, write_tiny_config, tmp_path_factory: pytest.TempPathFactory)
     done = ftk("run", write_tiny_config(ftk.folder), *_options("merge"))
     assert done.returncode == 0, done.stderr
     return _models(ftk)
+
+
+def _commands_of_merge(ftk) -> list[dict[str, Any]]:
+    return [event for event in ftk.events("command_started") if event["stage"] == "merge"]
 
 
 def _options(moment: str) -> tuple[str, ...]:
@@ -102,7 +109,7 @@ def test_a_killed_run_is_finished_as_if_nothing_had_happened(who: str, moment: s
     _kill(ftk, who)
     if who == "driver" and ftk.workers():
         (run,) = json.loads(ftk("runs", "--json").stdout)
-        assert run["state"] == "orphaned"
+        assert run["state"] == "orphaned" or not ftk.workers()  # a merge may end meanwhile
     else:
         ftk.assert_nobody_works()
     finished = _finished_stages(ftk)

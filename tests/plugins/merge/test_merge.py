@@ -131,7 +131,7 @@ def test_names_of_older_versions_of_peft_are_read(
 
 
 def test_the_layout_of_the_base_is_kept(make_base, make_adapter, tokenizer: Path, tmp_path: Path, run_command, events):
-    base = make_base("llama", torch.bfloat16, "20KB")
+    base = make_base("llama", torch.bfloat16, "10KB")
     done = run_command("merge", base, make_adapter(base, **LINEAR), tmp_path / "merged", tokenizer)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     merged = tmp_path / "merged"

@@ -361,7 +361,9 @@ PAIRS: dict[str, Case] = {
     "dpo chatml.argilla_chat": Case("chatml.argilla_chat", [answered("Yes.", "No 🙃")], keys=DPO),
     "dpo chatml.ultra": Case("chatml.ultra", [{"prompt": "p", **answered("Yes.", "No 🙃")}], keys=DPO),
     "dpo chat_template.default": Case("chat_template.default", CHAT_PAIRS, keys={**DPO, **CHATML}),
-    "dpo chat_template.default, llama3": Case("chat_template.default", CHAT_PAIRS, {"chat_template": "llama3"}, DPO),
+    "dpo chat_template.default, llama3": Case(
+        "chat_template.default", CHAT_PAIRS, keys={**DPO, "chat_template": "llama3"}
+    ),
     "dpo chat_template.argilla_chat": Case(
         "chat_template.argilla_chat", [answered("Yes.", "No 🙃")], keys={**DPO, **CHATML}
     ),

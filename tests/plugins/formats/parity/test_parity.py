@@ -123,6 +123,7 @@ def axolotl_config(name: str, model: Path, folder: Path) -> dict[str, Any]:
         "bf16": False,
         "dataset_num_proc": 1,
         "shuffle_merged_datasets": False,
+        "remove_unused_columns": False,
         "dataset_prepared_path": str(folder / "prepared" / str(list(ALL).index(name))),
         "output_dir": str(folder / "out" / str(list(ALL).index(name))),
         **ALL[name].keys,
