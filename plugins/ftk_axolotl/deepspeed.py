@@ -146,5 +146,5 @@ def _contradiction(place: str, inner: str, inside: Any, outer: str, beside: Any)
     return Problem(
         place,
         f"the DeepSpeed config has {inner} {json.dumps(inside)}, but `{outer}` is {json.dumps(beside)}",
-        'write "auto" there, so that one key rules both',
+        'write "auto" there (as the presets without `bf16` in their names do), so that one key rules both',
     )

@@ -88,7 +88,7 @@ def staging(options: argparse.Namespace) -> None:
 
 
 def merging(options: argparse.Namespace) -> None:
-    """The merge against `axolotl merge-lora` (the target is 0.25), peft, and cp with importing torch (3); its memory (4)."""
+    """The merge against `axolotl merge-lora` (the target is 0.25), peft, cp + importing torch (3); its memory (4)."""
     measure_merging(options.layers, options.width, min(options.rounds, 5), options.axolotl)
 
 
