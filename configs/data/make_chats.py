@@ -15,13 +15,13 @@ ROWS = 256
 
 HERE = Path(__file__).parent
 
-SYSTEM = "Answer with one SQL query over the tables of the schema, and with nothing else."
+TASK = "Answer with one SQL query over the tables of the schema, and with nothing else."
+"""Stands in the question, since some chat templates, such as Gemma's, have no system messages."""
 
 
 def messages(row: Mapping[str, str]) -> list[dict[str, str]]:
     """What is said before the answer."""
-    question = f"{row['context']}\n\n{row['question']}"
-    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
+    return [{"role": "user", "content": f"{TASK}\n\n{row['context']}\n\n{row['question']}"}]
 
 
 def answer(query: str) -> dict[str, str]:

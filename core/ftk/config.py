@@ -22,8 +22,8 @@ from ftk.unread import unread_keys
 ENVIRONMENT = {"FTK_BACKEND": ("ftk", "backend"), "FTK_ENGINE": ("ftk", "engine")}
 """Environment variables that set a key of the config."""
 
-CHOICES = ("backend", "engine", "stages", "loggers", "environments", "disable_plugins")
-"""The parts of the `ftk:` block that choose plugins, or their environments."""
+CHOICES = ("backend", "engine", "stages", "loggers", "disable_plugins")
+"""The parts of the `ftk:` block that choose plugins."""
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,9 @@ def main(arguments: Sequence[str]) -> int:
         return _end(run, error)
     except OSError as error:
         advice, refused = find_advice(str(error), 1, ()), refusals.expected(error)
-        remedy = advice.remedy_for(run.id) if advice else refused and refused.remedy
-        return _end(run, FtkError(refusals.told(error), remedy))
+        if advice:
+            return _end(run, FtkError(refusals.told(error), advice.remedy_for(run.id)))
+        return _end(run, refused or FtkError(refusals.told(error)))
     except Exception as error:
         remedy = f"a bug of ftk or a plugin: `ftk logs {run.id}` has more"
         _end(run, FtkError(f"{type(error).__name__}: {error}", remedy))

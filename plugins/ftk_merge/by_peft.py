@@ -6,6 +6,7 @@ from typing import Any
 from ftk.files import new_folder, read_json
 from ftk_merge.checkpoint import Checkpoint
 from ftk_merge.companions import write_companions
+from ftk_merge.tokenizer import rows_for
 
 
 def merge_by_peft(base: Checkpoint, adapter: Path, target: Path, tokenizer: Path, dtype: str | None) -> None:
@@ -14,35 +15,40 @@ def merge_by_peft(base: Checkpoint, adapter: Path, target: Path, tokenizer: Path
     :param dtype: the type in which to store the weights; None for the base model's.
     """
     with new_folder(target) as folder:
-        merged = load_both(base.folder, adapter).merge_and_unload()
+        merged = load_both(base.folder, adapter, tokenizer).merge_and_unload()
         stored = dtype or base.config.get("dtype") or base.config.get("torch_dtype") or "float32"
         merged.to(_type(stored)).save_pretrained(folder)
         config = read_json(folder / "config.json")
         write_companions(base.folder, tokenizer, folder, _differences(base.config, config))
 
 
-def load_both(base: Path, adapter: Path) -> Any:
-    """The base model with the adapter on it, in float32."""
+def load_both(base: Path, adapter: Path, tokenizer: Path) -> Any:
+    """The base model with the adapter on it, in float32.
+
+    :param tokenizer: the folder of the one that the adapter was trained with.
+    """
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    fit_vocabulary(model, adapter)
+    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    present = model.get_input_embeddings().weight.shape[0]
+    rows = _saved_rows(adapter) or max(present, rows_for(tokenizer))
+    if rows != present:
+        torch.manual_seed(0)  # the output embeddings of tokens of which only the input was trained are drawn
+        model.resize_token_embeddings(rows)
     return PeftModel.from_pretrained(model, adapter)
 
 
-def fit_vocabulary(model: Any, adapter: Path) -> None:
-    """Give the model as many tokens as it had when the adapter was trained, where that is saved in it."""
+def _saved_rows(adapter: Path) -> int | None:
+    """How many tokens the model had when the adapter was trained, where that is saved in it."""
     from ftk_merge.adapter import WEIGHTS
     from ftk_merge.planning import INPUT_EMBEDDINGS
     from ftk_merge.tensors import read_header
 
     stored = read_header(adapter / WEIGHTS) if (adapter / WEIGHTS).exists() else {}
     wanted = (*INPUT_EMBEDDINGS, *(name.replace(".weight", ".base_layer.weight") for name in INPUT_EMBEDDINGS))
-    rows = next((tensor.shape[0] for name, tensor in stored.items() if name.endswith(wanted)), None)
-    if rows is not None and rows != model.get_input_embeddings().weight.shape[0]:
-        model.resize_token_embeddings(rows, mean_resizing=False)
+    return next((tensor.shape[0] for name, tensor in stored.items() if name.endswith(wanted)), None)
 
 
 def _type(name: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 from ftk.files import copy_file, read_json, write_json
 from ftk_merge.checkpoint import INDEX
 from ftk_merge.planning import Plan
+from ftk_merge.tokenizer import end_of
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".onnx", ".index.json")
 """Endings of files with weights, or about them."""
@@ -27,6 +28,21 @@ def write_companions(base: Path, tokenizer: Path, target: Path, changes: Mapping
     copy_file(base / "config.json", target / "config.json")
     if changes:
         write_json(target / "config.json", changed_config(read_json(base / "config.json"), changes))
+    _write_end(tokenizer, target)
+
+
+def _write_end(tokenizer: Path, target: Path) -> None:
+    """Let generation end at the tokenizer's end, with which the adapter was trained, where the base had another."""
+    end = end_of(tokenizer)
+    for name in ("config.json", "generation_config.json"):
+        config = read_json(target / name)
+        if config is not None and end is not None and not _ends_at(config, end):
+            write_json(target / name, changed_config(config, {"eos_token_id": end}))
+
+
+def _ends_at(config: Mapping[str, Any], end: int) -> bool:
+    known = {**config.get("text_config", {}), **config}.get("eos_token_id")
+    return end in known if isinstance(known, list) else end == known
 
 
 def changed_config(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,17 +53,17 @@ def compare(base: Path, adapter: Path, merged: Path, data: Path) -> dict[str, An
     need, free = needed_memory(checkpoint, rows), free_memory()
     if need > free:
         return {"ok": None, "text": f"skipped: too large ({need / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free)"}
-    expected = logits(load_both(base, adapter), rows)
+    expected = logits(load_both(base, adapter, merged), rows)
     model = load_merged(merged)
     found = logits(model, rows)
     worst = find_worst(distances(expected, found), tolerances(model, precision_of(checkpoint), rows, found))
     tokens = sum(map(len, rows))
+    ok = worst.distance <= worst.tolerance  # so that a model that answers with no numbers fails too
     text = (
-        f"distance {worst.distance:.2g} (tolerance {worst.tolerance:.2g}) at row {worst.row}, token {worst.token}, "
-        f"the worst of {tokens} tokens of {len(rows)} rows"
+        f"distance {worst.distance:.2g} {'within' if ok else 'beyond'} the tolerance {worst.tolerance:.2g} "
+        f"at row {worst.row}, token {worst.token}, the worst of {tokens} tokens of {len(rows)} rows"
     )
-    # Written so that a model that answers with no numbers fails too.
-    return {"ok": worst.distance <= worst.tolerance, "text": text, "tokens": tokens, **asdict(worst)}
+    return {"ok": ok, "text": text, "tokens": tokens, **asdict(worst)}
 
 
 def read_rows(data: Path) -> list[list[int]]:

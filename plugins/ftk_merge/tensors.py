@@ -66,7 +66,7 @@ def read_floats(stream: BinaryIO, dtype: str, count: int) -> Tensor:
     :param dtype: the name of the type in which they are stored.
     """
     values = torch.empty(count, dtype=FLOATS[dtype])
-    read_exactly(stream, memoryview(values.view(torch.uint8).numpy()))
+    read_exactly(stream, values.view(torch.uint8).numpy().data)
     return values.float()
 
 

@@ -70,4 +70,4 @@ def _compute(tensor: MergedTensor, stream: BinaryIO, wrote: Wrote) -> None:
 
 
 def _bytes(values: Tensor) -> memoryview:
-    return memoryview(values.view(-1).view(byte).numpy())
+    return values.view(-1).view(byte).numpy().data

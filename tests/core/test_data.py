@@ -8,9 +8,9 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from ftk.data import Segment, name_of_format
+from ftk.errors import FtkError
 from ftk.tokenised import UNTRAINED, TokenisedRow
 from ftk.tokenising import RowTokenizer
-from ftk.errors import FtkError
 
 WORDS = {word: number for number, word in enumerate(["<s>", "</s>", "ask", "say", "yes", "no", "?"])}
 BOS, EOS = WORDS["<s>"], WORDS["</s>"]

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import psutil
 import pytest
 
 from ftk.testing.calls import Ftk
-
-BOXED = Path(__file__).parent.parent / "boxed_plugin"
 
 TRANSCRIPT = """
 $ ftk env list
@@ -43,46 +40,6 @@ $ ftk env rm boxed
 error: there is no environment 'boxed' in .../cache/environments
   `ftk env list` shows those that there are
 """
-
-
-@pytest.fixture(scope="session")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the packages of the boxed plugin's lock."""
-    folder = tmp_path_factory.mktemp("wheels")
-    version = 'VERSION = "1.0"\n'
-    _write_wheel(folder, "tiny_box", {"tiny_box/__init__.py": version}, needs="tiny-lid")
-    for name in ("tiny_lid", "tiny_seal"):
-        _write_wheel(folder, name, {f"{name}/__init__.py": version})
-    torch = {"torch/__init__.py": "raise ImportError", "torch/version.py": "__version__, cuda = '2.13.0+cu130', '13.0'"}
-    _write_wheel(folder, "tiny_torch", torch)
-    for fit in ("cu13torch2.13", "cu12torch2.13", "cu13torch2.14"):
-        _write_wheel(folder, "tiny_flash", {"tiny_flash.py": f"FIT = {fit!r}\n"}, version=f"1.0+{fit}")
-    return folder
-
-
-def _write_wheel(folder: Path, name: str, content: dict[str, str], version: str = "1.0", needs: str = "") -> None:
-    info = f"{name}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-    about = {
-        f"{info}/METADATA": metadata + (f"Requires-Dist: {needs}\n" if needs else ""),
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/RECORD": "",
-    }
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-        for path, text in {**content, **about}.items():
-            wheel.writestr(path, text)
-
-
-@pytest.fixture
-def boxed(ftk, wheels: Path) -> Ftk:
-    """Calls `ftk` with the boxed plugin, whose packages come from a folder: there is no network."""
-    return with_boxed(ftk, wheels)
-
-
-def with_boxed(ftk: Ftk, wheels: Path) -> Ftk:
-    ftk.variables["PYTHONPATH"] = f"{BOXED}:{ftk.variables['PYTHONPATH']}"
-    ftk.variables |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "CUDA_VISIBLE_DEVICES": ""}
-    return ftk
 
 
 def _folders(ftk: Ftk) -> list[Path]:

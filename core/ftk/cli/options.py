@@ -37,9 +37,7 @@ PATH = _Named(path_type=Path)
 
 def place_options(function: F) -> F:
     """Where runs live: `--runs-dir` and `--backend`."""
-    runs_dir = click.option(
-        "--runs-dir", type=PATH, help="Folder of the runs [FTK_RUNS_DIR, else ./runs]."
-    )
+    runs_dir = click.option("--runs-dir", type=PATH, help="Folder of the runs [FTK_RUNS_DIR, else ./runs].")
     backend = click.option("--backend", metavar="NAME", help="Where runs live and work [FTK_BACKEND, else local].")
     return runs_dir(backend(function))
 

@@ -27,12 +27,12 @@ ENVIRONMENTS: Schema = {
 """The key `ftk.environments`: interpreters by the name of an environment."""
 
 
-def unknown_names(named: Mapping[str, Any], manager: "Manager", place: Place) -> Iterator[Problem]:
+def unknown_names(named: Any, manager: "Manager", place: Place) -> Iterator[Problem]:
     """What is wrong with the names of `ftk.environments`.
 
-    :param named: the block.
+    :param named: the block; what is none is told elsewhere.
     """
-    for name in named:
+    for name in named if isinstance(named, Mapping) else ():
         try:
             manager.environment(name)
         except PluginError as error:

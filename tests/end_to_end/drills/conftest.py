@@ -65,7 +65,7 @@ class Drill:
     def refused(self, *arguments: str, says: str, remedy: str = "", lines: int = 1) -> None:
         """Call ftk, which must refuse this and leave everything as it was.
 
-        :param says: how the first line goes on after `error: `, without the folder's name: the place, and what is wrong.
+        :param says: how the first line goes on after `error: `, without the folder's name: place, and what is wrong.
         :param remedy: part of what it says to do.
         :param lines: how many it may print.
         """
@@ -128,7 +128,7 @@ def tokenizer_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str
 
 @pytest.fixture
 def offline(ftk: Ftk, tmp_path: Path) -> Ftk:
-    """Calls the real `ftk` where no hub and no package index can be reached, with temporary files in a folder of its own."""
+    """Calls the real `ftk` where no hub and no package index can be reached, with its own temporary files."""
     (tmp_path / "tmp").mkdir()
     ftk.variables |= {
         "TMPDIR": str(tmp_path / "tmp"),
@@ -136,7 +136,7 @@ def offline(ftk: Ftk, tmp_path: Path) -> Ftk:
         "HF_HOME": str(tmp_path / "hub"),
         "PIP_INDEX_URL": f"{NOBODY}/simple",
         "PIP_CONFIG_FILE": os.devnull,
-        "PIP_RETRIES": "0",
+        "PIP_RETRIES": "1",
     }
     return ftk
 

@@ -30,7 +30,6 @@ def working(tmp_path_factory, make_ftk, write_toy_config):
         ["run", "--resume", "latest"],
         ["run", "--resume", "latest", "--from", "train"],
         ["run", "--resume", "latest", "--set", "max_steps=9"],
-        ["merge", "latest"],
         ["rm", "latest", "--yes"],
     ],
     ids=" ".join,
@@ -47,10 +46,12 @@ def test_a_run_at_work_is_left_alone(working, arguments: list[str]) -> None:
     assert json.loads(working("runs", "--json").stdout)[0]["state"] == "running"
 
 
-def test_a_model_that_is_not_trained_yet_cannot_be_asked(working) -> None:
-    done = working("infer", "hello", "--run", "latest")
+@pytest.mark.parametrize("arguments", [["infer", "hello", "--run", "latest"], ["merge", "latest"]], ids=" ".join)
+def test_a_model_that_is_not_trained_yet_is_none(working, arguments: list[str]) -> None:
+    done = working(*arguments)
     assert done.returncode == 2, done.stderr
-    assert len(done.stderr.splitlines()) == 2 and "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+    assert done.stderr.startswith(f"error: {working.run_folder().name} has ")
 
 
 @pytest.mark.slow

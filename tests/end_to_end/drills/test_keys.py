@@ -12,23 +12,39 @@ CASES = {
     "of ftk": ("ftk: {engin: x}\n", f"5: `ftk.engin` {UNREAD}", "did you mean `engine`?"),
     "a stage": ("ftk: {stages: {mrege: merge}}\n", f"5: `ftk.stages.mrege` {UNREAD}", "did you mean `merge`?"),
     "beside a path": ("    pth: x\n", f"5: `datasets[0].pth` {UNREAD}", "did you mean `path`?"),
-    "of another engine": ("deepspeed: z.json\n", "5: `deepspeed` is read by axolotl, not by transformers", "engine: axolotl"),
+    "of another engine": (
+        "deepspeed: z.json\n",
+        "5: `deepspeed` is read by axolotl, not by transformers",
+        "engine: axolotl",
+    ),
     "an engine": ("ftk: {engine: torchtune}\n", "5: no plugin 'torchtune' provides train", "those that do: axolotl"),
     "a provider": ("ftk: {stages: {merge: mrege}}\n", "5: no plugin 'mrege' provides merge", "did you mean"),
     "a backend": ("ftk: {backend: slurm}\n", "5: no plugin brings the backend 'slurm'", "`ftk plugins` lists them"),
     "a logger": ("ftk: {loggers: [wandbb]}\n", "5: no plugin brings the logger 'wandbb'", "did you mean 'wandb'?"),
-    "a disabled plugin": ("ftk: {disable_plugins: [formts]}\n", "5: there is no plugin 'formts' to disable", "'formats'"),
-    "an environment": ("ftk: {environments: {axolot: inherit}}\n", "5: no plugin describes the environment", "'axolotl'"),
+    "a disabled plugin": (
+        "ftk: {disable_plugins: [formts]}\n",
+        "5: there is no plugin 'formts' to disable",
+        "'formats'",
+    ),
+    "an environment": (
+        "ftk: {environments: {axolot: inherit}}\n",
+        "5: no plugin describes the environment",
+        "'axolotl'",
+    ),
     "an interpreter": (
         "ftk:\n  environments: {transformers: /nowhere/python}\n",
         "6: train by transformers: the interpreter of the environment transformers does not work",
         "name an interpreter that works",
     ),
-    "a plugin's file": ("ftk: {plugins: [./absent.py]}\n", "the plugin absent.py cannot be read", "check `ftk.plugins`"),
+    "a plugin's file": (
+        "ftk: {plugins: [./absent.py]}\n",
+        "the plugin absent.py cannot be read",
+        "check `ftk.plugins`",
+    ),
     "two ways to save": ("save_steps: 2\nsaves_per_epoch: 2\n", "6: `saves_per_epoch` contradicts", "keep one of them"),
     "nothing to evaluate on": ("eval_steps: 2\n", "5: `eval_steps` needs rows to evaluate on", "set val_set_size"),
     "held out twice": (
-        "val_set_size: 2\ntest_datasets: [{path: data.jsonl, type: {field_output: answer, field_instruction: question}}]\n",
+        "val_set_size: 2\ntest_datasets: [{path: held-out.jsonl, type: completion}]\n",
         "5: `val_set_size` and `test_datasets` both name rows to hold out",
         "remove one of them",
     ),
@@ -45,7 +61,7 @@ def test_a_key_that_means_nothing_here_is_told(drill, config: str, case: str) ->
     text, says, remedy = CASES[case]
     if case == "a revision of no hub":
         config = config.replace("base_model: org/name", "base_model:\n  pypi://p/m.gguf")
-    drill.write({"c.yml": config + text})
+    drill.write({"c.yml": config + text, "held-out.jsonl": '{"text": "x"}\n'})
     place = "" if case == "a plugin's file" else "c.yml:"
     drill.refused("run", "c.yml", says=f"{place}{says}", remedy=remedy, lines=2)
 

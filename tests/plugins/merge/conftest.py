@@ -99,8 +99,9 @@ def run_command(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[st
 
 
 @pytest.fixture
-def events(tmp_path: Path) -> Callable[[str], list[dict[str, Any]]]:
-    """The events of a kind that commands reported."""
+def events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[dict[str, Any]]]:
+    """The events of a kind that commands reported, in this process or their own."""
+    monkeypatch.setenv("FTK_EVENTS", str(tmp_path / "events.jsonl"))
 
     def read(kind: str) -> list[dict[str, Any]]:
         path = tmp_path / "events.jsonl"
@@ -117,7 +118,7 @@ def merged_by_peft() -> Callable[[Path, Path, torch.dtype], dict[str, torch.Tens
     def merge(base: Path, adapter: Path, dtype: torch.dtype) -> dict[str, torch.Tensor]:
         from ftk_merge.by_peft import load_both
 
-        both: PeftModel = load_both(base, adapter)
+        both: PeftModel = load_both(base, adapter, adapter)
         return {name: weight.to(dtype) for name, weight in both.merge_and_unload().state_dict().items()}
 
     return merge

@@ -1,6 +1,7 @@
 """Merging equals peft's, bit for bit, over many kinds of models and adapters."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,12 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from ftk_merge.merge import merge
+from ftk_merge.command import MergeError
+from ftk_merge.merge import merge, refuse_full_disk
+from ftk_merge.tensors import read_header
 
 LINEAR = {"target_modules": "all-linear"}
 
@@ -84,27 +88,66 @@ def test_a_resized_vocabulary_is_kept(
     _assert_equal(tmp_path / "merged", merged_by_peft(base, adapter, torch.float32))
 
 
+def test_an_adapter_with_one_of_two_resized_embeddings_is_refused(
+    make_base, make_adapter, tokenizer: Path, tmp_path: Path
+) -> None:
+    """Peft saves only the embedding that is adapted; of the other one the new rows are lost."""
+    base = make_base("llama")
+    adapter = make_adapter(base, 100, target_modules=["embed_tokens", "q_proj"])
+    assert not any("lm_head" in name for name in read_header(adapter / "adapter_model.safetensors"))
+    with pytest.raises(
+        MergeError, match=r"resized only one of the embeddings \(lm_head.weight 96, .*embed_tokens.weight 100"
+    ):
+        merge(str(base), str(adapter), str(tmp_path / "merged"), str(tokenizer))
+    assert not (tmp_path / "merged").exists()
+
+
+def test_an_adapter_in_a_bin_file_goes_to_peft(
+    make_base, make_adapter, tokenizer: Path, merged_by_peft, tmp_path: Path, events
+) -> None:
+    base = make_base("llama")
+    adapter = make_adapter(base, **LINEAR)
+    expected = merged_by_peft(base, adapter, torch.float32)
+    torch.save(load_file(adapter / "adapter_model.safetensors"), adapter / "adapter_model.bin")
+    (adapter / "adapter_model.safetensors").unlink()
+    merge(str(base), str(adapter), str(tmp_path / "merged"), str(tokenizer))
+    assert "it has no adapter_model.safetensors" in events("notice")[0]["message"]
+    _assert_equal(tmp_path / "merged", expected)
+
+
+@pytest.mark.parametrize("way", ["in integers", "under other names"])
+def test_a_quantised_base_is_refused(way: str, make_base, make_adapter, tokenizer: Path, tmp_path: Path) -> None:
+    base = shutil.copytree(make_base("llama"), tmp_path / "base")
+    adapter = make_adapter(base, **LINEAR)
+    weights = load_file(base / "model.safetensors")
+    projections = [name for name in weights if "proj.weight" in name]
+    for name in projections:
+        packed = weights.pop(name).to(torch.int8)
+        weights[name if way == "in integers" else name.replace(".weight", ".qweight")] = packed
+    save_file(weights, base / "model.safetensors", {"format": "pt"})
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "gptq"}}))
+    with pytest.raises(MergeError, match=r"is stored quantised.*; name the unquantised model as base_model"):
+        merge(str(base), str(adapter), str(tmp_path / "merged"), str(tokenizer))
+
+
 @pytest.mark.parametrize("kind", TO_PEFT)
 def test_what_only_peft_knows_goes_to_peft(
-    kind: str, make_base, make_adapter, tokenizer: Path, merged_by_peft, tmp_path: Path, run_command, events
+    kind: str, make_base, make_adapter, tokenizer: Path, merged_by_peft, tmp_path: Path, events
 ) -> None:
     base = make_base("llama")
     adapter = make_adapter(base, **TO_PEFT[kind])
-    done = run_command("merge", base, adapter, tmp_path / "merged", tokenizer)
-    assert done.returncode == 0, done.stderr
+    merge(str(base), str(adapter), str(tmp_path / "merged"), str(tokenizer))
     (notice,) = events("notice")
     assert notice["message"].startswith("peft merges this adapter, with the whole model in memory: ")
     _assert_equal(tmp_path / "merged", merged_by_peft(base, adapter, torch.float32))
     assert (tmp_path / "merged/tokenizer.json").read_text() == "{}"
 
 
-def test_experts_go_to_peft(
-    make_base, make_adapter, tokenizer: Path, merged_by_peft, tmp_path: Path, run_command, events
-):
+def test_experts_go_to_peft(make_base, make_adapter, tokenizer: Path, merged_by_peft, tmp_path: Path, events) -> None:
     base = make_base("mixtral")
     adapter = make_adapter(base, target_modules=["q_proj"], target_parameters=["mlp.experts.down_proj"])
-    done = run_command("merge", base, adapter, tmp_path / "merged", tokenizer)
-    assert done.returncode == 0, done.stderr
+    merge(str(base), str(adapter), str(tmp_path / "merged"), str(tokenizer))
     assert "target_parameters" in events("notice")[0]["message"]
     _assert_equal(tmp_path / "merged", merged_by_peft(base, adapter, torch.float32))
 
@@ -112,8 +155,6 @@ def test_experts_go_to_peft(
 def test_names_of_older_versions_of_peft_are_read(
     make_base, make_adapter, tokenizer: Path, merged_by_peft, tmp_path: Path
 ) -> None:
-    from safetensors.torch import load_file, save_file
-
     base = make_base("llama")
     adapter = make_adapter(base, **LINEAR, use_dora=True, modules_to_save=["lm_head"])
     expected = merged_by_peft(base, adapter, torch.float32)
@@ -147,6 +188,22 @@ def test_the_layout_of_the_base_is_kept(make_base, make_adapter, tokenizer: Path
     assert last["done"] == last["of"] == index["metadata"]["total_size"]
 
 
+@pytest.mark.parametrize(
+    ("number", "written"), [(7, {"config.json": 7, "generation_config.json": 7}), (2, {})], ids=["changed", "kept"]
+)
+def test_generation_ends_at_the_end_of_the_tokenizer(
+    number: int, written: dict[str, int], make_base, make_adapter, tokenizer: Path, tmp_path: Path
+) -> None:
+    (tokenizer / "tokenizer.json").write_text(json.dumps({"added_tokens": [{"id": number, "content": "<end>"}]}))
+    (tokenizer / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<end>"}))
+    base = make_base("llama")
+    merge(str(base), str(make_adapter(base, **LINEAR)), str(tmp_path / "merged"), str(tokenizer))
+    for name in ("config.json", "generation_config.json"):
+        before, after = (json.loads((folder / name).read_text()) for folder in (base, tmp_path / "merged"))
+        assert before["eos_token_id"] == 2
+        assert after == {**before, "eos_token_id": written.get(name, 2)}
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 def test_a_type_can_be_chosen(
     dtype: str, make_base, make_adapter, tokenizer: Path, merged_by_peft, tmp_path: Path
@@ -178,24 +235,23 @@ def _truncate(path: Path) -> None:
         (lambda base, adapter: (base / "model.safetensors").write_bytes(b"x" * 90), "is no whole safetensors file"),
     ],
 )
-def test_damage_is_one_clear_line_and_leaves_nothing(
-    spoil: Callable[[Path, Path], None], message: str, make_base, make_adapter, tokenizer, tmp_path: Path, run_command
+def test_damage_is_told_and_leaves_nothing(
+    spoil: Callable[[Path, Path], None], message: str, make_base, make_adapter, tokenizer: Path, tmp_path: Path
 ) -> None:
-    import shutil
-
     base = shutil.copytree(make_base("llama"), tmp_path / "base")
     adapter = make_adapter(base, **LINEAR)
     spoil(base, adapter)
-    done = run_command("merge", base, adapter, tmp_path / "out/merged", tokenizer)
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    with pytest.raises(MergeError, match=message):
+        merge(str(base), str(adapter), str(tmp_path / "out/merged"), str(tokenizer))
     assert not (tmp_path / "out").exists() or not [*(tmp_path / "out").iterdir()]
 
 
-def test_a_full_disk_is_told_before_anything_is_written(tmp_path: Path) -> None:
-    from ftk_merge.command import MergeError
-    from ftk_merge.merge import refuse_full_disk
+def test_the_command_ends_in_one_clear_line(make_base, tokenizer: Path, tmp_path: Path, run_command) -> None:
+    done = run_command("merge", make_base("llama"), tmp_path, tmp_path / "merged", tokenizer)
+    assert done.returncode == 1
+    assert done.stderr == f"{tmp_path} holds no adapter_config.json: it is no adapter\n"
 
+
+def test_a_full_disk_is_told_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(MergeError, match=r"the merged model takes 1000000000.0 GB and .* GB free"):
         refuse_full_disk(tmp_path / "merged", 10**18)
