@@ -1,7 +1,8 @@
 """Makes keys.json from the axolotl that runs this file: `/path/to/axolotl/python make_keys.py > keys.json`.
 
 What comes out is what axolotl's own validation knows, in a form that ftk's checks understand: references are resolved,
-choices between plain types are lists of types, and defaults are left out, since axolotl fills them in itself.
+choices between plain types are lists of types; defaults are left out, since axolotl fills them in itself, and so are
+its texts.
 """
 
 import json
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-PLAIN = ("type", "enum", "const", "items", "properties", "required", "description", "additionalProperties", "pattern")
+PLAIN = ("type", "enum", "const", "items", "properties", "required", "additionalProperties", "pattern")
 """What is kept of a schema, beside the bounds of numbers and the choices."""
 
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems")
@@ -36,9 +37,7 @@ INTEGRATIONS = (
 def simplified(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
     """A schema without references, titles and defaults."""
     if "$ref" in schema:
-        target = definitions[schema["$ref"].rpartition("/")[2]]
-        about = {"description": schema["description"]} if "description" in schema else {}
-        return {**simplified(target, definitions), **about}
+        return simplified(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     if len(schema.get("allOf", ())) == 1:
         return simplified({**schema["allOf"][0], **_without(schema, "allOf")}, definitions)
     result = {name: schema[name] for name in (*PLAIN, *BOUNDS) if name in schema}
@@ -59,7 +58,6 @@ def _without(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _joined(choices: list[dict[str, Any]]) -> dict[str, Any]:
     """One schema for a choice of several, as plain as it can be."""
-    choices = [{key: value for key, value in item.items() if key != "description"} for item in choices]
     if any(not item for item in choices):
         return {}
     nullable = {"type": "null"} in choices

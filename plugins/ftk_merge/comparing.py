@@ -83,10 +83,10 @@ def _ids(row: Mapping[str, Any]) -> list[int]:
 
 
 def needed_memory(merged: Checkpoint, rows: Sequence[Sequence[int]]) -> int:
-    """Bytes for one of the models in float32, and for the logits of both."""
-    weights = sum(tensor.count for tensor in merged.tensors.values())
+    """Bytes for one of the models in float32, for rounding its largest tensor at random, and for the logits of both."""
+    sizes = [tensor.count for tensor in merged.tensors.values()]
     vocabulary = max((tensor.shape[0] for tensor in merged.tensors.values() if tensor.shape), default=0)
-    return 4 * (weights + 4 * vocabulary * sum(map(len, rows))) + SPARE
+    return 4 * (sum(sizes) + 2 * max(sizes) + 4 * vocabulary * sum(map(len, rows))) + SPARE
 
 
 def free_memory() -> int:
