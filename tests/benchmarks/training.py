@@ -36,6 +36,7 @@ def measure(rounds: int, steps: int) -> None:
             ours, theirs = _engine(run, settings), _by_hand(folder / "settings.json")
             for kind, noted in (("engine", ours), ("by hand", theirs)):
                 speeds[kind].append(_speed(noted["times"], settings["tokens"]))
+                print(f"training {kind:<8} {speeds[kind][-1]:7.1f} tokens/s", flush=True)
     first, second = (statistics.median(speeds[kind]) for kind in ("engine", "by hand"))
     pairs = zip(ours["losses"], theirs["losses"], strict=True)
     print(f"largest difference of {steps} losses: {max(abs(a - b) for a, b in pairs):.2g} of {ours['losses'][0]:.4f}")
