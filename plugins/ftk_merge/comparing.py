@@ -19,7 +19,11 @@ TOKENS = 128
 """Tokens of a row that are compared, at most."""
 
 NOISE = 3.0
-"""How many times what rounding does by chance the merged model may differ."""
+"""How many times what rounding does by chance the merged model may differ.
+
+Of the tolerance that follows, right merges of twelve Llamas of two layers, with random weights, reach at most 0.03 in
+float32, 0.5 in float16 and 0.73 in bfloat16; with one of the layers left out, they reach 40 times the tolerance.
+"""
 
 DRAWS = 2
 """Times that the rounding is imitated."""

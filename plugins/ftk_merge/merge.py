@@ -57,11 +57,14 @@ def merge(base: str, adapter: str, target: str, tokenizer: str, dtype: str = KEP
         merge_by_peft(checkpoint, Path(adapter), Path(target), Path(tokenizer), wanted)
         return
 
+    import torch
+
     from ftk_merge.checkpoint import INDEX
     from ftk_merge.companions import write_companions, write_index
     from ftk_merge.writing import write_shard
 
     refuse_full_disk(Path(target), plan.size)
+    torch.set_num_threads(1)  # blocks are so small that threads wait for each other longer than they work
     progress = Progress(reporter, plan.size)
     with new_folder(Path(target)) as folder:
         for name, shard in plan.shards.items():
