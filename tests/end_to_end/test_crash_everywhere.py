@@ -19,7 +19,7 @@ SHORT = ("--set", "max_steps=3")
 
 COUNTED = {"make_folder", "write_bytes", "copy_file", "write_stream", "link_file", "refer", "remove", "publish_folder"}
 
-COMPOSED = {"write_text", "write_json", "new_folder", "new_file", "discard", "locked"}
+COMPOSED = {"write_text", "write_json", "copy_folder", "new_folder", "new_file", "discard", "locked"}
 """They write by the counted ones alone, or only an empty file to lock."""
 
 READERS = {"read_json", "sha256", "sha256_of"}

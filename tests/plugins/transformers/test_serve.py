@@ -58,8 +58,9 @@ def _started(run: Run, endpoint: Endpoint) -> Iterator[None]:
         yield
     finally:
         for process in psutil.Process().children(recursive=True):
-            if str(endpoint.port) in process.cmdline():
-                process.kill()
+            with suppress(psutil.NoSuchProcess):  # or a zombie, which another test has left
+                if str(endpoint.port) in process.cmdline():
+                    process.kill()
         thread.join(timeout=30)
     assert not thread.is_alive()
 
