@@ -51,9 +51,7 @@ class RunRecord:
             with self.backend.open(self.id, DRIVER_FILE) as stream:
                 size = stream.seek(0, 2)
                 stream.seek(max(0, size - LAST))
-                events = [
-                    event for event in parse_events(stream.read()) if event.kind not in STATELESS
-                ]
+                events = [event for event in parse_events(stream.read()) if event.kind not in STATELESS]
         except FileNotFoundError:
             return None
         return events[-1] if events else None

@@ -117,9 +117,7 @@ def test_what_must_be_named_is_told_once(problems: Callable[..., list[str]], tex
 
 def test_a_key_that_another_engine_reads_names_it(problems: Callable[..., list[str]]) -> None:
     [problem] = problems(CONFIG + "sample_packing: true\n")
-    assert problem == (
-        "c.yml:5: `sample_packing` is read by other, not by stub; `ftk.engine: other`, or remove it"
-    )
+    assert problem == ("c.yml:5: `sample_packing` is read by other, not by stub; `ftk.engine: other`, or remove it")
 
 
 def test_a_blank_key_of_another_engine_sets_nothing(resolved: Resolve, problems: Callable[..., list[str]]) -> None:
