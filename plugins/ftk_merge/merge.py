@@ -1,8 +1,11 @@
 """The command that merges: `python -m ftk_merge.merge BASE ADAPTER OUT TOKENIZER DTYPE`."""
 
+import os
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 from ftk.files import make_folder, new_folder
 from ftk.reporter import Reporter
@@ -13,6 +16,9 @@ KEPT = "base"
 
 EVERY = 0.5
 """Seconds between two reports."""
+
+WORKERS = min(4, os.cpu_count() or 1)
+"""Files that are written at the same time: while one waits for the disk, another is computed."""
 
 
 class Progress:
@@ -26,13 +32,15 @@ class Progress:
         self.done = 0
         self.of = of
         self._quiet_until = 0.0
+        self._lock = Lock()
 
     def wrote(self, size: int) -> None:
-        """Add `size` bytes."""
-        self.done += size
-        if self.done == self.of or time.monotonic() >= self._quiet_until:
-            self._quiet_until = time.monotonic() + EVERY
-            self.reporter.emit("merging", done=self.done, of=self.of)
+        """Add `size` bytes; files that are written at the same time call it."""
+        with self._lock:
+            self.done += size
+            if self.done == self.of or time.monotonic() >= self._quiet_until:
+                self._quiet_until = time.monotonic() + EVERY
+                self.reporter.emit("merging", done=self.done, of=self.of)
 
 
 def merge(base: str, adapter: str, target: str, tokenizer: str, dtype: str = KEPT) -> None:
@@ -64,11 +72,16 @@ def merge(base: str, adapter: str, target: str, tokenizer: str, dtype: str = KEP
     from ftk_merge.writing import write_shard
 
     refuse_full_disk(Path(target), plan.size)
-    torch.set_num_threads(1)  # blocks are so small that threads wait for each other longer than they work
+    # Blocks are so small that threads within one wait for each other longer than they work: each file has one.
+    torch.set_num_threads(1)
     progress = Progress(reporter, plan.size)
     with new_folder(Path(target)) as folder:
-        for name, shard in plan.shards.items():
-            write_shard(folder / name, shard, progress.wrote)
+        with ThreadPoolExecutor(WORKERS) as pool:
+            written = [
+                pool.submit(write_shard, folder / name, shard, progress.wrote) for name, shard in plan.shards.items()
+            ]
+            for shard in written:
+                shard.result()
         if (checkpoint.folder / INDEX).exists():
             write_index(folder, plan)
         write_companions(checkpoint.folder, Path(tokenizer), folder, plan.config)

@@ -25,7 +25,7 @@ def make(layers: int, width: int, folder: Path) -> None:
         intermediate_size=width * 11 // 4,
         num_hidden_layers=layers,
         num_attention_heads=width // 32,
-        num_key_value_heads=width // 32,
+        num_key_value_heads=max(1, width // 512),
     )
     torch.manual_seed(0)
     torch.set_default_dtype(torch.bfloat16)

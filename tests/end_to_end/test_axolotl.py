@@ -52,12 +52,13 @@ ROWS = [{"question": f"what is {number} and {number}?", "answer": str(2 * number
 @pytest.fixture
 def run(ftk: Ftk, axolotl: dict[str, str], tiny_model: Path) -> Callable[..., "Any"]:
     """Runs a config with axolotl, or another engine."""
+    ftk.variables.update(axolotl)  # for a resume too
 
     def call(*arguments: str, engine: str = "axolotl", more: str = "", batch: int = 2, steps: int = 6) -> Any:
         config = ftk.folder / "config.yml"
         config.write_text(more + CONFIG.format(model=tiny_model, batch=batch, steps=steps))
         (ftk.folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-        return ftk.start("run", config, "--set", f"ftk.engine={engine}", *named(axolotl), *arguments, **axolotl)
+        return ftk.start("run", config, "--set", f"ftk.engine={engine}", *named(axolotl), *arguments)
 
     return call
 
@@ -102,8 +103,8 @@ def test_missing_flash_attention_is_replaced(axolotl_python: str, root: Path) ->
     code = """
 import torch
 from axolotl.utils.dict import DictDefault
-torch.cuda.is_available = lambda: True
 from ftk_in_axolotl import Plugin
+torch.cuda.is_available = lambda: True
 cfg = DictDefault({"flash_attention": True})
 Plugin().register(cfg)
 print(cfg.flash_attention, cfg.attn_implementation)
