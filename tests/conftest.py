@@ -110,3 +110,11 @@ def axolotl_python(axolotl: dict[str, str]) -> str:
         return axolotl["FTK_TEST_AXOLOTL"]
     (python,) = Path(axolotl["FTK_ENVIRONMENTS_DIR"]).glob("axolotl-cpu-*/bin/python")
     return str(python)
+
+
+@pytest.fixture
+def axolotl_options(axolotl: dict[str, str]) -> tuple[str, ...]:
+    """Options of `ftk run` that choose axolotl, and name its interpreter where one is given."""
+    python = axolotl.get("FTK_TEST_AXOLOTL")
+    named = ("--set", f"ftk.environments.axolotl={python}") if python else ()
+    return ("--engine", "axolotl", *named)

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ ROWS = [{"question": f"what is {number} and {number}?", "answer": str(2 * number
 
 
 @pytest.fixture
-def run(ftk: Ftk, axolotl: dict[str, str], tiny_model: Path) -> Callable[..., "Any"]:
+def run(ftk: Ftk, axolotl: dict[str, str], axolotl_options: tuple[str, ...], tiny_model: Path) -> Callable[..., "Any"]:
     """Runs a config with axolotl, or another engine."""
     ftk.variables.update(axolotl)  # for a resume too
 
@@ -58,15 +58,10 @@ def run(ftk: Ftk, axolotl: dict[str, str], tiny_model: Path) -> Callable[..., "A
         config = ftk.folder / "config.yml"
         config.write_text(more + CONFIG.format(model=tiny_model, batch=batch, steps=steps))
         (ftk.folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-        return ftk.start("run", config, "--set", f"ftk.engine={engine}", *named(axolotl), *arguments)
+        chosen = axolotl_options if engine == "axolotl" else ("--engine", engine)
+        return ftk.start("run", config, *chosen, *arguments)
 
     return call
-
-
-def named(axolotl: dict[str, str]) -> Sequence[str]:
-    """Options that name the interpreter, where one is given."""
-    python = axolotl.get("FTK_TEST_AXOLOTL")
-    return ("--set", f"ftk.environments.axolotl={python}") if python else ()
 
 
 def ends_well(process: Any) -> str:

@@ -80,6 +80,16 @@ def test_its_format_logger_and_model_work_with_the_embedded_engine(ftk: Ftk) -> 
     assert "So: " in sample["prompt"]
 
 
+def test_its_format_logger_and_model_work_with_axolotl(
+    ftk: Ftk, axolotl: dict[str, str], axolotl_options: tuple[str, ...]
+) -> None:
+    ftk.variables.update(axolotl)
+    _run(ftk, "transformers", "{}", "orchard://apple", "--until", "train", *axolotl_options)
+    assert len([line for line in _basket(ftk) if line.startswith("step")]) == 6
+    sample = json.loads((ftk.run_folder() / "last_run_prepared/samples.jsonl").read_text().splitlines()[0])
+    assert "So: " in sample["prompt"]
+
+
 def test_it_keeps_the_rules_of_its_kinds(ftk: Ftk) -> None:
     checked = ftk("plugins", "check", "orchard")
     assert checked.returncode == 0, checked.stdout
