@@ -88,7 +88,7 @@ def test_every_package_says_that_it_is_typed(root: Path) -> None:
         assert (folder / "py.typed").is_file(), folder
 
 
-def test_the_wheel_holds_every_module_and_entry_point(root: Path, project: dict[str, Any], tmp_path: Path) -> None:
+def test_the_wheel_holds_every_file_and_entry_point(root: Path, project: dict[str, Any], tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(root)]
     subprocess.run(argv, check=True, capture_output=True)
     [wheel] = tmp_path.glob("*.whl")
@@ -102,7 +102,7 @@ def test_the_wheel_holds_every_module_and_entry_point(root: Path, project: dict[
         path.relative_to(folder).as_posix()
         for folder in folders
         for path in folder.rglob("*")
-        if path.suffix == ".py" or path.name == "py.typed"
+        if path.is_file() and "__pycache__" not in path.parts
     }
     assert held >= sources
     assert {name.partition("/")[0] for name in held} == {"ftk", *plugin_packages(root)}
