@@ -102,7 +102,7 @@ def test_the_wheel_holds_every_file_and_entry_point(root: Path, project: dict[st
         path.relative_to(folder).as_posix()
         for folder in folders
         for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not re.search(r"__pycache__|/\.", path.as_posix())
     }
     assert held >= sources
     assert {name.partition("/")[0] for name in held} == {"ftk", *plugin_packages(root)}
