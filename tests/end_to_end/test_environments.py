@@ -61,6 +61,7 @@ def test_a_transcript(boxed, play) -> None:
     play(TRANSCRIPT.lstrip("\n"), boxed.folder, boxed.variables, 60)
 
 
+@pytest.mark.slow
 def test_a_run_builds_what_it_needs_and_keeps_ftk_out_of_it(boxed, toy_config: Path) -> None:
     sets = ("--set", "ftk.stages.merge=boxed", "--set", "ftk.evaluate.rows=0")
     done = boxed("run", toy_config, *sets, VIRTUAL_ENV="/elsewhere", PYTHONHOME="")

@@ -36,6 +36,7 @@ def assert_stopped_well(job: Any) -> None:
     assert (result["steps"], result["eval_loss"]) == (last, losses[best])
 
 
+@pytest.mark.slow
 def test_a_training_stops_and_its_best_state_is_the_result(make_job: Callable[..., Any]) -> None:
     job = make_job("run", 10, 6, STOPPING)
     done = job.train()
@@ -62,6 +63,7 @@ def test_a_killed_training_stops_at_the_same_step(make_job: Callable[..., Any]) 
     assert (killed.output / name).read_bytes() == (whole.output / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_only_the_best_states_are_saved(make_job: Callable[..., Any]) -> None:
     job = make_job("run", 10, 6, {"num_epochs": 3, "eval_steps": 1, "save_strategy": "best"})
     assert job.train().returncode == 0

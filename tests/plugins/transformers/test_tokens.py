@@ -58,6 +58,7 @@ def test_new_embeddings_begin_near_the_mean_or_anywhere(tiny_model: Path) -> Non
 @pytest.mark.parametrize(
     "settings", [{"lora_modules_to_save": ["embed_tokens", "lm_head"]}, {"resize_token_embeddings_to_32x": True}]
 )
+@pytest.mark.slow
 def test_an_adapter_with_new_tokens_is_trained_and_asked(
     job: Callable[..., Any], run_command: Callable[..., Any], tmp_path: Path, settings: dict[str, Any]
 ) -> None:
