@@ -35,6 +35,11 @@ ADVICE = (
         "look for ACCELERATE_ variables in your environment and for an accelerate config in your home folder",
     ),
     Advice(
+        r"validation errors? for AxolotlConfig",
+        "axolotl refuses the config",
+        "`ftk logs RUN` names the keys near its end; `ftk run --resume RUN --from train --set KEY=VALUE` changes one",
+    ),
+    Advice(
         r"Torch not compiled with CUDA enabled",
         "a part of axolotl that needs a GPU was asked for on a CPU",
         "remove the key that asks for it; the README names those that ftk adapts by itself",

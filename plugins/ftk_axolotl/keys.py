@@ -1,10 +1,10 @@
 """The config keys that axolotl reads, and the closed list of those that ftk rewrites for it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ftk.plugin import JSON_FILE, OUTPUT_DIR, Schema
+from ftk.plugin import JSON_FILE, OUTPUT_DIR, Config, Problem, Schema
 
 VERSION = "0.19.0"
 """The axolotl that `keys.json` was made from, by `make_keys.py`, and that the locks install."""
@@ -40,3 +40,10 @@ def _read() -> dict[str, Schema]:
 ALL: Mapping[str, Schema] = _read()
 TRAINING_KEYS: Mapping[str, Schema] = {key: schema for key, schema in ALL.items() if key not in SETTINGS}
 SETTING_KEYS: Mapping[str, Schema] = {key: ALL[key] for key in SETTINGS}
+
+
+def find_missing_keys(config: Config) -> Iterator[Problem]:
+    """What axolotl has no default for."""
+    if config.get("learning_rate") is None:
+        place = config.place(("learning_rate",))
+        yield Problem(place, "`learning_rate` is missing, for which axolotl has no default", "add one, such as 2e-4")

@@ -84,7 +84,8 @@ def test_its_format_logger_and_model_work_with_axolotl(
     ftk: Ftk, axolotl: dict[str, str], axolotl_options: tuple[str, ...]
 ) -> None:
     ftk.variables.update(axolotl)
-    _run(ftk, "transformers", "{}", "orchard://apple", "--until", "train", *axolotl_options)
+    more = ("--until", "train", "--set", "learning_rate=1e-3")
+    _run(ftk, "transformers", "{}", "orchard://apple", *more, *axolotl_options)
     assert len([line for line in _basket(ftk) if line.startswith("step")]) == 6
     sample = json.loads((ftk.run_folder() / "last_run_prepared/samples.jsonl").read_text().splitlines()[0])
     assert "So: " in sample["prompt"]

@@ -33,7 +33,8 @@ def manager() -> Manager:
 def resolved(folder: Path, manager: Manager, more: str = "") -> Config:
     """The resolved config of a file with these lines more."""
     (folder / "data.jsonl").write_text('{"q": "1 + 1 = ", "a": "2"}\n')
-    (folder / "config.yml").write_text(more + CONFIG)
+    rate = "" if "learning_rate" in more else "learning_rate: 1e-4\n"
+    (folder / "config.yml").write_text(more + rate + CONFIG)
     return prepare_config(folder / "config.yml", None, [], manager)
 
 
@@ -73,6 +74,7 @@ def test_the_paths_of_presets_stay(tmp_path: Path, manager: Manager) -> None:
         ("deepspeed: absent.json\n", "there is no DeepSpeed config 'absent.json'"),
         ("deepspeed: {zero_optimization: {stage: 7}}\n", "`deepspeed.zero_optimization.stage` is 7"),
         ("sample_paking: true\n", "did you mean `sample_packing`?"),
+        ("learning_rate:\n", "`learning_rate` is missing, for which axolotl has no default"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, manager: Manager, more: str, word: str) -> None:
