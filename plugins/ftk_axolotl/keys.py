@@ -44,6 +44,8 @@ SETTING_KEYS: Mapping[str, Schema] = {key: ALL[key] for key in SETTINGS}
 
 def find_missing_keys(config: Config) -> Iterator[Problem]:
     """What axolotl has no default for."""
-    if config.get("learning_rate") is None:
-        place = config.place(("learning_rate",))
-        yield Problem(place, "`learning_rate` is missing, for which axolotl has no default", "add one, such as 2e-4")
+    needed = {"learning_rate": "2e-4", **({"lora_r": "16", "lora_alpha": "32"} if config.get("adapter") else {})}
+    for key, example in needed.items():
+        if config.get(key) is None and not (key.startswith("lora") and config.get("lora_model_dir")):
+            place, remedy = config.place((key,)), f"add it, such as `{key}: {example}`"
+            yield Problem(place, f"`{key}` is missing, for which axolotl has no default", remedy)

@@ -97,12 +97,14 @@ class MLflow(Logger):
 
     def log_artifact(self, kind: str, path: Path) -> None:
         """Log a file; checkpoints and models, where `hf_mlflow_log_artifacts` asks for them."""
+        if kind in ("checkpoint", "model") and not self._keeps_models:
+            return
         if path.is_file():
             self._client.log_artifact(self._id, str(path))
-        elif self._keeps_models:
-            for file in path.iterdir():
-                if file.is_file():
-                    self._client.log_artifact(self._id, str(file), path.name)
+            return
+        for file in path.iterdir():
+            if file.is_file():
+                self._client.log_artifact(self._id, str(file), path.name)
 
     def run_finished(self, status: str) -> None:
         """Set the status of the run."""

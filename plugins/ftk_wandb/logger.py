@@ -50,19 +50,19 @@ class Wandb(Logger):
 
     def log_artifact(self, kind: str, path: Path) -> None:
         """Save a file with the run; log checkpoints and the model as artifacts, as `wandb_log_model` asks for them."""
-        if path.is_file():
+        if kind not in ("checkpoint", "model"):
             self._run.save(str(path), base_path=str(path.parent), policy="now")
         elif self._kept == "checkpoint" or (self._kept == "end" and kind == "model"):
             self._log_model(kind, path)
 
-    def _log_model(self, kind: str, folder: Path) -> None:
+    def _log_model(self, kind: str, path: Path) -> None:
         import wandb
 
         artifact = wandb.Artifact(f"{kind}-{self._run.id}", type="model")
-        for file in folder.iterdir():
+        for file in path.iterdir() if path.is_dir() else [path]:
             if file.is_file():
                 artifact.add_file(str(file))
-        self._run.log_artifact(artifact, aliases=[folder.name])
+        self._run.log_artifact(artifact, aliases=[path.name])
 
     def run_finished(self, status: str) -> None:
         """Upload what is left, and set the status of the run."""

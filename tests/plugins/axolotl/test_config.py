@@ -33,9 +33,14 @@ def manager() -> Manager:
 def resolved(folder: Path, manager: Manager, more: str = "") -> Config:
     """The resolved config of a file with these lines more."""
     (folder / "data.jsonl").write_text('{"q": "1 + 1 = ", "a": "2"}\n')
-    rate = "" if "learning_rate" in more else "learning_rate: 1e-4\n"
-    (folder / "config.yml").write_text(more + rate + CONFIG)
+    (folder / "config.yml").write_text(more + _needed(more) + CONFIG)
     return prepare_config(folder / "config.yml", None, [], manager)
+
+
+def _needed(more: str = "") -> str:
+    """The keys for which axolotl has no default, but for those in these lines."""
+    needed = {"learning_rate": 1e-4, "lora_r": 8, "lora_alpha": 16}
+    return "".join(f"{key}: {value}\n" for key, value in needed.items() if key not in more)
 
 
 def test_keys_that_only_axolotl_has_are_known(tmp_path: Path, manager: Manager) -> None:
@@ -75,6 +80,7 @@ def test_the_paths_of_presets_stay(tmp_path: Path, manager: Manager) -> None:
         ("deepspeed: {zero_optimization: {stage: 7}}\n", "`deepspeed.zero_optimization.stage` is 7"),
         ("sample_paking: true\n", "did you mean `sample_packing`?"),
         ("learning_rate:\n", "`learning_rate` is missing, for which axolotl has no default"),
+        ("lora_alpha:\n", "add it, such as `lora_alpha: 32`"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, manager: Manager, more: str, word: str) -> None:
@@ -85,7 +91,7 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, manager: Manager, m
 
 
 def test_types_that_only_axolotl_knows_can_go_to_it(tmp_path: Path, manager: Manager) -> None:
-    text = CONFIG.replace(CONFIG.split("\n")[3], "    type: creative_acr.load_answer")
+    text = _needed() + CONFIG.replace(CONFIG.split("\n")[3], "    type: creative_acr.load_answer")
     (tmp_path / "data.jsonl").write_text("{}\n")
     path = tmp_path / "config.yml"
     path.write_text(text)

@@ -43,7 +43,7 @@ def test_the_server_has_parameters_metrics_and_artifacts_of_a_run(
     if engine == "axolotl":
         ftk_call.variables.update(request.getfixturevalue("axolotl"))
         options = request.getfixturevalue("axolotl_options")
-    lora = ("adapter=lora", "lora_r=4", "lora_target_linear=true")
+    lora = ("adapter=lora", "lora_r=4", "lora_alpha=8", "lora_target_linear=true")
     changes = ("max_steps=6", "learning_rate=1e-3", "val_set_size=4", "eval_steps=3", *lora)
     named = (f"mlflow_tracking_uri={server.address}", "mlflow_experiment_name=answers", "mlflow_run_name=first")
     more = ("hf_mlflow_log_artifacts=true", "ftk.logging.system_interval=0.5")
