@@ -40,8 +40,9 @@ BLOCK: Schema = {
         },
         "parity": {
             "enum": [True, False, "warn"],
-            "default": True,
-            "description": "whether the merged model is compared with base and adapter; warn goes on where they differ",
+            # Single tokens of a barely trained adapter may lie beyond what rounding is expected to do.
+            "default": "warn",
+            "description": "compare the merged model with base and adapter; true fails the stage where they differ",
         },
     },
 }
