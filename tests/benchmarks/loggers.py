@@ -51,7 +51,9 @@ def _step_seconds(config: Path, *arguments: str) -> Iterator[float]:
     """The seconds between the steps of a new run, without the first, for which everything is warmed up."""
     places = {**os.environ, "FTK_RUNS_DIR": str(config.parent / "runs"), "FTK_CACHE_DIR": str(config.parent / "cache")}
     command = ["ftk", "run", config.name, "--until", "train", "--json", *arguments]
-    done = subprocess.run(command, cwd=config.parent, env=places, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=config.parent, env=places, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
     events = Path(config.parent, json.loads(done.stdout)["folder"], "events/train-1.jsonl")
     metrics = [event for event in map(json.loads, events.read_text().splitlines()) if event["kind"] == "metrics"]
     times = [event["time"] for event in metrics][1:]

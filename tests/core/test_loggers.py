@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ftk.loggers.figures import Figures, gpu_figures
 from ftk.loggers.logger import LoggedRun, Logger
 from ftk.loggers.progress import Progress
 from ftk.loggers.queue import Beside, queued
+from ftk.loggers.sending import Sending
 from ftk.loggers.unsent import count_unsent
 from ftk.manager import Manager
 from ftk.marked_yaml import read_yaml
@@ -193,3 +195,12 @@ def test_figures_of_the_machine_and_of_each_gpu(tmp_path: Path, monkeypatch: pyt
         "system/gpu.1.memory_gib": 0.5,
         "system/gpu.1.temperature": 30,
     }
+
+
+def test_the_cursor_is_saved_whole_by_whatever_thread(logging_manager: Manager, tmp_path: Path) -> None:
+    run = LoggedRun(tmp_path, _resolved(logging_manager, "ftk: {loggers: [paper]}\n"))
+    sending = Sending(Paper(), run)
+    with ThreadPoolExecutor(4) as pool:
+        for saved in [pool.submit(sending.save) for _ in range(200)]:
+            saved.result()
+    assert Progress.read(tmp_path, "paper") == Progress()

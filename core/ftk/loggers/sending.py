@@ -47,6 +47,7 @@ class Sending:
         self._every: float = run.config.ftk["logging"]["system_interval"]
         self._measured = self._saved = time.monotonic()
         self._failures = 0
+        self._saving = threading.Lock()
 
     def follow(self) -> int:
         """Send everything until no more comes.
@@ -117,6 +118,7 @@ class Sending:
         self.save()
 
     def save(self) -> None:
-        """Keep in the run how far the logger has come."""
-        self._progress.write(self._run.folder, self._name)
-        self._saved = time.monotonic()
+        """Keep in the run how far the logger has come. Any thread may call it; one writes at a time."""
+        with self._saving:
+            self._progress.write(self._run.folder, self._name)
+            self._saved = time.monotonic()
