@@ -7,9 +7,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ftk import hookspecs, pytest_plugin
-from ftk.manager import Manager
-from ftk.stages import PROVIDED
+from ftk import pytest_plugin
+from ftk.hooks import hookspecs
+from ftk.hooks.manager import Manager
+from ftk.hooks.stages import PROVIDED
 
 ROOT = Path(__file__).parent.parent
 

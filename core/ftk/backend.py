@@ -46,7 +46,7 @@ class Backend(Protocol):
         ...
 
     def submit(self, run_id: str, arguments: Sequence[str]) -> None:
-        """Start the run's driver, `python -m ftk.driver`, and return at once.
+        """Start the run's driver, `python -m ftk.runs.driver`, and return at once.
 
         :param arguments: options of the driver.
         :raises UsageError: when a driver is at work already. An orphaned command is stopped first.

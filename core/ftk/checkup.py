@@ -16,9 +16,9 @@ from ftk.accelerator import DRIVER_FOLDER
 from ftk.backend import Backend
 from ftk.diagnosis import Diagnosis
 from ftk.home import Home
-from ftk.loading import find_plugins
-from ftk.manager import Manager
-from ftk.stages import PROVIDED
+from ftk.hooks.loading import find_plugins
+from ftk.hooks.manager import Manager
+from ftk.hooks.stages import PROVIDED
 
 OLDEST_PYTHON = (3, 11)
 

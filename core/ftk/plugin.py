@@ -5,11 +5,12 @@ from ftk.accelerator import Accelerator, find_accelerator
 from ftk.advice import SMALLER, Advice
 from ftk.artifacts import Artifact, Completions, MergedModel, Model, PreparedModel, StagedData, TrainedModel
 from ftk.backend import Activity, Backend
-from ftk.cache import Cache
-from ftk.chat import ChatTemplate, TemplateRefusal, template_problem
 from ftk.command import PYTHON, Command, Endpoint, Environment, Resources
-from ftk.config import Config
-from ftk.data import (
+from ftk.config.inlining import JSON_FILE
+from ftk.config.resolve import Config
+from ftk.config.schema import Schema, complete, find_problems
+from ftk.data.chat import ChatTemplate, TemplateRefusal, template_problem
+from ftk.data.formats import (
     FAMILIES,
     TOKENISED,
     USER_DEFINED,
@@ -25,23 +26,22 @@ from ftk.data import (
     name_of_format,
     options_of_format,
 )
+from ftk.data.hub import Repository, download
+from ftk.data.sources import COMPRESSED, KINDS, LOCATED, DataSet, data_sets, is_there, kind_of, plain_suffix
+from ftk.data.tokenised import COLUMNS, UNTRAINED, AnyRow, TokenisedPair, TokenisedRow, TokenisedUnpaired
+from ftk.data.tokenising import RowTokenizer
+from ftk.data.tokenizer import TOKENIZER, tokenizer_digest
 from ftk.diagnosis import Diagnosis
 from ftk.environments.interpreter import foreign_variables
 from ftk.environments.place import Environments, Interpreter
 from ftk.errors import Cancelled, CommandFailed, FtkError, PluginError, Problem, ProblemsFound, UsageError
-from ftk.evaluation import SAMPLES_FILE
 from ftk.home import Home
-from ftk.hub import Repository, download
-from ftk.inlining import JSON_FILE
+from ftk.hooks.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, TEST_DATASETS, hookimpl, stage
 from ftk.loggers.logger import LoggedRun, Logger
 from ftk.reporter import EVENTS_VARIABLE, Reporter
-from ftk.run import LOG_FILE, FetchedModel, Run
-from ftk.schema import Schema, complete, find_problems
-from ftk.sources import COMPRESSED, KINDS, LOCATED, DataSet, data_sets, is_there, kind_of, plain_suffix
-from ftk.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, TEST_DATASETS, hookimpl, stage
-from ftk.tokenised import COLUMNS, UNTRAINED, AnyRow, TokenisedPair, TokenisedRow, TokenisedUnpaired
-from ftk.tokenising import RowTokenizer
-from ftk.tokenizer import TOKENIZER, tokenizer_digest
+from ftk.runs.cache import Cache
+from ftk.runs.evaluation import SAMPLES_FILE
+from ftk.runs.run import LOG_FILE, FetchedModel, Run
 
 __all__ = [
     "BASE_MODEL",

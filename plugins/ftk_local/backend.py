@@ -24,7 +24,7 @@ from ftk_local.lock import DESCRIPTOR_VARIABLE, RunLock
 from ftk_local.processes import GRACE, RUN_VARIABLE, held_back, is_driver, send, stop, workers
 from ftk_local.supervise import supervise
 
-DRIVER = "ftk.driver"
+DRIVER = "ftk.runs.driver"
 
 
 class LocalBackend:

@@ -37,7 +37,7 @@ def workers(folder: Path) -> list[psutil.Process]:
 def is_driver(process: psutil.Process) -> bool:
     """Whether the process drives a run, rather than doing a command's work."""
     try:
-        return "ftk.driver" in process.cmdline()[:4]
+        return "ftk.runs.driver" in process.cmdline()[:4]
     except psutil.Error:
         return False
 

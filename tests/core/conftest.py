@@ -7,8 +7,8 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from ftk import loading
-from ftk.manager import Manager
+from ftk.hooks import loading
+from ftk.hooks.manager import Manager
 from ftk.plugin import (
     Artifact,
     Completions,

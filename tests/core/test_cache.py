@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ftk.artifacts import Artifact
-from ftk.cache import Cache
+from ftk.runs.cache import Cache
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_build_that_fails_leaves_nothing_and_is_tried_again(cache: Cache) -> N
 
 def test_processes_at_the_same_time_build_an_entry_once(cache: Cache, tmp_path: Path) -> None:
     script = (
-        "import sys, time, uuid; from pathlib import Path; from ftk.cache import Cache\n"
+        "import sys, time, uuid; from pathlib import Path; from ftk.runs.cache import Cache\n"
         "root, log = map(Path, sys.argv[1:])\n"
         "def build(folder):\n"
         "    (log / uuid.uuid4().hex).touch(); time.sleep(0.2); (root / folder.path / 'file').write_text('whole')\n"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ftk.chat import ChatTemplate, TemplateRefusal, choose_template, template_names, template_problem
+from ftk.data.chat import ChatTemplate, TemplateRefusal, choose_template, template_names, template_problem
 from ftk.errors import UsageError
 
 HELLO = [{"role": "user", "content": "hi"}]

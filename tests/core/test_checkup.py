@@ -12,7 +12,7 @@ import pytest
 from ftk.checkup import examine
 from ftk.diagnosis import Diagnosis
 from ftk.home import Home
-from ftk.manager import Manager
+from ftk.hooks.manager import Manager
 from ftk.plugin import Environment, hookimpl, stage
 
 Examine = Callable[[], dict[str, Diagnosis]]

@@ -181,12 +181,12 @@ def test_each_kind_of_end_has_its_exit_code(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("ftk.loading.find_plugins", fail)
+    monkeypatch.setattr("ftk.hooks.loading.find_plugins", fail)
     assert call("plugins")[0] == code
 
 
 def test_an_unexpected_error_keeps_its_traceback(call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ftk.loading.find_plugins", lambda: 1 / 0)
+    monkeypatch.setattr("ftk.hooks.loading.find_plugins", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         call("plugins")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ftk.config import Config, environment_overrides, load_resolved, parse_set, read_config, resolve
+from ftk.config.marked_yaml import read_yaml
+from ftk.config.resolve import Config, environment_overrides, load_resolved, parse_set, read_config, resolve
 from ftk.errors import ProblemsFound, UsageError
-from ftk.manager import Manager
-from ftk.marked_yaml import read_yaml
+from ftk.hooks.manager import Manager
 from ftk.plugin import hookimpl, stage
 
 CONFIG = """\

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from ftk.cli.curves import draw
-from ftk.course import Course
-from ftk.events import Event
+from ftk.runs.course import Course
+from ftk.runs.events import Event
 
 
 def training(start: int, time: float = 0) -> Event:

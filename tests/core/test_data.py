@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from ftk.data import Segment, name_of_format
+from ftk.data.formats import Segment, name_of_format
+from ftk.data.tokenised import UNTRAINED, TokenisedRow
+from ftk.data.tokenising import RowTokenizer
 from ftk.errors import FtkError
-from ftk.tokenised import UNTRAINED, TokenisedRow
-from ftk.tokenising import RowTokenizer
 
 WORDS = {word: number for number, word in enumerate(["<s>", "</s>", "ask", "say", "yes", "no", "?"])}
 BOS, EOS = WORDS["<s>"], WORDS["</s>"]

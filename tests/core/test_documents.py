@@ -34,9 +34,9 @@ def test_the_readme_leads_with_the_two_commands(root: Path) -> None:
 def test_the_readmes_ftk_block_is_what_a_config_without_one_means(root: Path) -> None:
     import yaml
 
-    from ftk.config import resolve
-    from ftk.manager import Manager
-    from ftk.marked_yaml import read_yaml
+    from ftk.config.marked_yaml import read_yaml
+    from ftk.config.resolve import resolve
+    from ftk.hooks.manager import Manager
 
     (block,) = re.findall(r"```yaml\n(ftk:\n  backend:.*?)```", (root / "README.md").read_text(), re.DOTALL)
     written = yaml.safe_load(block)["ftk"]

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from ftk import files
-from ftk.cache import Cache
 from ftk.command import INHERIT, Environment
-from ftk.config import Config
+from ftk.config.resolve import Config
 from ftk.environments.build import Builder
 from ftk.environments.fitting import fitting
 from ftk.environments.installers import VARIABLE, Pip, Uv, chosen_installer
@@ -21,8 +20,9 @@ from ftk.environments.lock import Step, read_lock
 from ftk.environments.place import Environments, lock_of
 from ftk.environments.table import remove, rows
 from ftk.errors import FtkError, PluginError, UsageError
-from ftk.manager import Manager
-from ftk.run import Run
+from ftk.hooks.manager import Manager
+from ftk.runs.cache import Cache
+from ftk.runs.run import Run
 
 LOCK = """\
 # A comment.

@@ -39,7 +39,7 @@ def test_help_imports_no_library_but_click(code: str) -> None:
 
 
 def test_loading_all_plugins_imports_no_engine() -> None:
-    modules = modules_after("from ftk.manager import Manager\nassert not Manager.load().broken")
+    modules = modules_after("from ftk.hooks.manager import Manager\nassert not Manager.load().broken")
     assert {"ftk", "pluggy"} <= modules
     assert modules & UNUSED_BY_LOADING == set()
 

@@ -11,12 +11,12 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from ftk.artifacts import Artifact, StagedData
 from ftk.cli.drawing import draw_left_out, draw_row, draw_statistics
-from ftk.config import Config
-from ftk.data_statistics import Bar, count
-from ftk.inspection import Staged
-from ftk.staged_rows import Part, StagedRow, read_rows
-from ftk.token_texts import TokenTexts
-from ftk.tokenised import COLUMNS, UNTRAINED
+from ftk.config.resolve import Config
+from ftk.data.inspection import Staged
+from ftk.data.staged_rows import Part, StagedRow, read_rows
+from ftk.data.statistics import Bar, count
+from ftk.data.token_texts import TokenTexts
+from ftk.data.tokenised import COLUMNS, UNTRAINED
 
 SFT = [
     {"input_ids": [5, 6, 7], "labels": [UNTRAINED, 6, 7]},

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ftk.config import Config
-from ftk.locating import data_problems, located_data, put_data
+from ftk.config.resolve import Config
+from ftk.data.locating import data_problems, located_data, put_data
 
 
 @pytest.fixture

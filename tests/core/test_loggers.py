@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from ftk.config import Config, parse_set, resolve
+from ftk.config.marked_yaml import read_yaml
+from ftk.config.resolve import Config, parse_set, resolve
 from ftk.errors import ProblemsFound, UsageError
-from ftk.events import Event
+from ftk.hooks.manager import Manager
 from ftk.loggers.choosing import find_loggers, keys_without_effect
 from ftk.loggers.delivery import Delivery, named_metrics
 from ftk.loggers.figures import Figures, gpu_figures
@@ -19,9 +20,8 @@ from ftk.loggers.progress import Progress
 from ftk.loggers.queue import Beside, queued
 from ftk.loggers.sending import Sending
 from ftk.loggers.unsent import count_unsent
-from ftk.manager import Manager
-from ftk.marked_yaml import read_yaml
 from ftk.plugin import hookimpl
+from ftk.runs.events import Event
 
 CONFIG = "base_model: m\ndatasets:\n  - path: d.jsonl\n    type: {}\n"
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from ftk import hookspecs
 from ftk.accelerator import Kind
 from ftk.advice import Advice
 from ftk.artifacts import Artifact, MergedModel, PreparedModel, TrainedModel
 from ftk.errors import PluginError, UsageError
-from ftk.loading import find_plugins
-from ftk.manager import Manager
+from ftk.hooks import hookspecs
+from ftk.hooks.loading import find_plugins
+from ftk.hooks.manager import Manager
+from ftk.hooks.stages import PROVIDED
 from ftk.plugin import FetchedModel, hookimpl, stage
-from ftk.stages import PROVIDED
 
 RUN: Any = object()
 MODEL = PreparedModel(Artifact("cache", "base"), "m", 1)

@@ -6,7 +6,7 @@ import pytest
 
 from ftk import files
 from ftk.errors import FtkError
-from ftk.manifest import Manifest
+from ftk.runs.manifest import Manifest
 
 
 def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:

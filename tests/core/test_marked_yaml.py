@@ -2,8 +2,8 @@
 
 import pytest
 
+from ftk.config.marked_yaml import read_yaml, write_yaml
 from ftk.errors import ProblemsFound
-from ftk.marked_yaml import read_yaml, write_yaml
 
 
 def problems_of(text: str) -> list[tuple[str, str]]:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from ftk.errors import UsageError
-from ftk.names import name_in, new_id, refuse_name
-from ftk.record import find_run
+from ftk.runs.names import name_in, new_id, refuse_name
+from ftk.runs.record import find_run
 
 FIRST = "ftk-2026-11-24-19-13-05-0fb0-my-sql"
 SECOND = "ftk-2026-11-24-20-13-05-0fb1"

@@ -8,10 +8,10 @@ from typing import Any
 import pluggy
 import pytest
 
-from ftk import hookspecs, overdue
 from ftk.advice import Advice
 from ftk.errors import PluginError
-from ftk.manager import Manager
+from ftk.hooks import hookspecs, overdue
+from ftk.hooks.manager import Manager
 from ftk.plugin import hookimpl, stage
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ftk.errors import ProblemsFound
-from ftk.questions import read_questions
+from ftk.runs.questions import read_questions
 
 
 def write(folder: Path, *lines: str) -> Path:

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from ftk.events import Event, EventReader, parse_events
 from ftk.reporter import EVENTS_VARIABLE, Reporter, append_line
+from ftk.runs.events import Event, EventReader, parse_events
 
 
 class Folder:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from ftk.config.schema import complete, dotted, find_problems
 from ftk.errors import Problem
-from ftk.schema import complete, dotted, find_problems
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

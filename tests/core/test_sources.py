@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from ftk.data.sources import DataSet, kind_of
 from ftk.errors import UsageError
-from ftk.sources import DataSet, kind_of
 
 
 @pytest.fixture

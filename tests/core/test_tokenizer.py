@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
+from ftk.data.tokenizer import adapt, tokenizer_digest
 from ftk.errors import UsageError
 from ftk.testing.tiny_model import write_tiny_model
-from ftk.tokenizer import adapt, tokenizer_digest
 
 Adapt = Callable[..., Any]
 

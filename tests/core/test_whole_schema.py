@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ftk.manager import Manager
-from ftk.marked_yaml import read_yaml
-from ftk.whole_schema import whole_schema
+from ftk.config.marked_yaml import read_yaml
+from ftk.config.whole_schema import whole_schema
+from ftk.hooks.manager import Manager
 
 ROOT = Path(__file__).parent.parent.parent
 

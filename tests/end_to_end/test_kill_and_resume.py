@@ -80,7 +80,7 @@ def _kill(ftk, who: str) -> None:
 def _at_work(ftk, who: str) -> list[psutil.Process]:
     """Those who are to be killed; nobody, as long as one of them is missing."""
     workers = ftk.workers()
-    drivers = [process for process in workers if "ftk.driver" in process.cmdline()]
+    drivers = [process for process in workers if "ftk.runs.driver" in process.cmdline()]
     commands = [process for process in workers if process not in drivers]
     wanted = {"driver": [drivers], "command": [commands], "both": [drivers, commands]}[who]
     return [process for group in wanted for process in group] if all(wanted) else []

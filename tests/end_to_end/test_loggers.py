@@ -93,7 +93,7 @@ def test_a_killed_driver_takes_its_loggers_along_and_the_next_one_goes_on(ftk, t
     ftk.start("run", toy_config, *DRILLS, *HASTY, *SLOWLY, *_chosen("recording", "hanging"))
     ftk.wait_for_event("metrics", step=2)
     ftk.wait_for(lambda: len(_steps(ftk, "recording")) > 3)
-    [driver] = [worker for worker in ftk.workers() if "ftk.driver" in worker.cmdline()]
+    [driver] = [worker for worker in ftk.workers() if "ftk.runs.driver" in worker.cmdline()]
     driver.kill()
     ftk.wait_for(lambda: not _senders(ftk))
     done = ftk("run", "--resume", "latest", "--set", "toy_step_seconds=0")

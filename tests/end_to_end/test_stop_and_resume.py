@@ -61,7 +61,7 @@ def _start_and_wait_for_checkpoint(ftk, config: Path):
 
 
 def _driver(ftk) -> psutil.Process:
-    (driver,) = [process for process in ftk.workers() if "ftk.driver" in process.cmdline()]
+    (driver,) = [process for process in ftk.workers() if "ftk.runs.driver" in process.cmdline()]
     return driver
 
 

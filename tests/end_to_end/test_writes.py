@@ -16,13 +16,13 @@ ALLOWED = {
     "core/ftk/environments/installing.py": {
         "open('ab')": "the log of a build is only appended to",
     },
-    "core/ftk/create.py": {
+    "core/ftk/runs/create.py": {
         "TemporaryDirectory": "the draft of a run, which nobody looks for",
     },
     "core/ftk/loggers/senders.py": {
         "open('ab')": "what a logger's process prints is only appended to",
     },
-    "core/ftk/inspection.py": {
+    "core/ftk/data/inspection.py": {
         "TemporaryDirectory": "a run that nobody looks for",
     },
     "plugins/ftk_axolotl/engine/ftk_in_axolotl.py": {

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ftk.course import Points
+from ftk.runs.course import Points
 
 BLANK = 0x2800
 """The Braille pattern without a dot (Unicode's block "Braille Patterns")."""

@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from ftk.artifacts import StagedData
-from ftk.data_statistics import Statistics
-from ftk.staged_rows import Part, StagedRow
-from ftk.token_texts import TokenTexts
+from ftk.data.staged_rows import Part, StagedRow
+from ftk.data.statistics import Statistics
+from ftk.data.token_texts import TokenTexts
 
 VISIBLE = {"\n": "⏎\n", "\t": "⇥", "\r": "␍"}
 """How characters are shown that nobody would see."""

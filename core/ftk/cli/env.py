@@ -29,7 +29,7 @@ def list_(as_json: bool) -> None:
     from ftk.accelerator import find_accelerator
     from ftk.environments.table import rows
     from ftk.home import Home
-    from ftk.manager import Manager
+    from ftk.hooks.manager import Manager
 
     found = list(rows(Home.find().environments, Manager.load(), find_accelerator().kind))
     if as_json:
@@ -55,9 +55,9 @@ def build(names: tuple[str, ...], accelerator: "Kind | None") -> None:
     from ftk.cli.view import make_view
     from ftk.environments.place import Environments
     from ftk.environments.table import find
-    from ftk.events import Event
     from ftk.home import Home
-    from ftk.manager import Manager
+    from ftk.hooks.manager import Manager
+    from ftk.runs.events import Event
 
     manager, environments = Manager.load(), Environments(Home.find().environments)
     kind = accelerator or find_accelerator().kind

@@ -9,8 +9,8 @@ import click
 
 from ftk.cli.view import View, make_view
 from ftk.errors import FtkError
-from ftk.events import BEGINNING, ENDINGS, Event, EventReader
-from ftk.record import RunRecord
+from ftk.runs.events import BEGINNING, ENDINGS, Event, EventReader
+from ftk.runs.record import RunRecord
 
 POLL = 0.2
 """Seconds between two looks at the events."""

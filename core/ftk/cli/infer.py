@@ -12,10 +12,10 @@ from ftk.cli.options import PATH, complete_run, json_option, place_options
 
 if TYPE_CHECKING:
     from ftk.home import Home
-    from ftk.inference import Answers
-    from ftk.manager import Manager
-    from ftk.questions import Question
-    from ftk.record import RunRecord
+    from ftk.hooks.manager import Manager
+    from ftk.runs.inference import Answers
+    from ftk.runs.questions import Question
+    from ftk.runs.record import RunRecord
 
 
 @click.command("infer", epilog='Example: ftk infer --field question="how many farms?" --run my-sql')
@@ -62,7 +62,7 @@ def command(
     _refuse_mixture(prompt, fields, source, target, sampling)
     from ftk.cli.options import open_backend
     from ftk.home import Home
-    from ftk.inference import find_tuned
+    from ftk.runs.inference import find_tuned
 
     questions = _questions(prompt, fields, source)
     options = {name: value for name, value in sampling.items() if value not in (None, ())}
@@ -106,7 +106,7 @@ def _ask(
     """The answers; of many, the progress is shown, and a call that is stopped can go on."""
     from ftk.cli.view import make_view
     from ftk.errors import Cancelled
-    from ftk.inference import ask
+    from ftk.runs.inference import ask
 
     try:
         if not many:
@@ -120,7 +120,7 @@ def _ask(
 
 def _questions(prompt: str | None, fields: Sequence[str], source: Path | None) -> "list[Question]":
     from ftk.errors import ProblemsFound
-    from ftk.questions import PROMPT, Question, read_questions
+    from ftk.runs.questions import PROMPT, Question, read_questions
 
     if source:
         return read_questions(source)

@@ -14,9 +14,9 @@ from ftk.cli.options import json_option, load_plugins_for, open_backend, place_o
 from ftk.cli.preparing import Changes, config_options
 
 if TYPE_CHECKING:
-    from ftk.inspection import Staged
-    from ftk.staged_rows import StagedRow
-    from ftk.token_texts import TokenTexts
+    from ftk.data.inspection import Staged
+    from ftk.data.staged_rows import StagedRow
+    from ftk.data.token_texts import TokenTexts
 
 
 @click.command("inspect", epilog="Example: ftk inspect configs/quickstart.yml --row 41 --ids")
@@ -44,7 +44,7 @@ def command(
     Of CONFIG, the rows are tokenised as `ftk run` would do it, which needs the tokenizer alone; of RUN, they are those
     that it was trained with; the newest run's, if nothing is named. What is between « and » is trained.
     """
-    from ftk.token_texts import TokenTexts
+    from ftk.data.token_texts import TokenTexts
 
     if target and (Path(target).is_file() or Path(target).suffix in (".yml", ".yaml")):
         opened = _of_config(Path(target), Changes(**options), runs_dir, backend)
@@ -66,9 +66,9 @@ def command(
 def _of_config(
     path: Path, changes: Changes, runs_dir: Path | None, backend: str | None
 ) -> "AbstractContextManager[Staged]":
-    from ftk.create import prepare_config
+    from ftk.data.inspection import staged_by_config
     from ftk.home import Home
-    from ftk.inspection import staged_by_config
+    from ftk.runs.create import prepare_config
 
     home = Home.find(runs_dir)
     manager, overrides = load_plugins_for(path, changes.overrides(backend), changes.plugins, changes.trust, home)
@@ -76,16 +76,16 @@ def _of_config(
 
 
 def _of_run(name: str | None, runs_dir: Path | None, backend: str | None) -> "AbstractContextManager[Staged]":
+    from ftk.data.inspection import staged_by_run
     from ftk.home import Home
-    from ftk.inspection import staged_by_run
-    from ftk.record import find_run
+    from ftk.runs.record import find_run
 
     place, manager = open_backend(runs_dir, backend)
     return staged_by_run(Home.find(runs_dir), manager, find_run(place, name))
 
 
 def _chosen(staged: "Staged", texts: "TokenTexts", numbers: tuple[int, ...], grep: str | None) -> "Iterator[StagedRow]":
-    from ftk.staged_rows import read_rows, splits
+    from ftk.data.staged_rows import read_rows, splits
 
     for split in splits(staged):
         for row in read_rows(staged, split, lambda number: not numbers or number in numbers):
@@ -115,7 +115,7 @@ def _refuse_missing(numbers: tuple[int, ...], rows: "list[StagedRow]") -> None:
 
 def _print(staged: "Staged", rows: "list[StagedRow]", texts: "TokenTexts", ids: bool) -> None:
     from ftk.cli.drawing import draw_left_out, draw_row, draw_statistics
-    from ftk.data_statistics import count
+    from ftk.data.statistics import count
 
     for row in rows:
         click.echo("\n".join(draw_row(row, texts, ids)) + "\n")
@@ -124,7 +124,7 @@ def _print(staged: "Staged", rows: "list[StagedRow]", texts: "TokenTexts", ids: 
 
 
 def _as_json(staged: "Staged", rows: "list[StagedRow]", texts: "TokenTexts") -> dict[str, Any]:
-    from ftk.data_statistics import count
+    from ftk.data.statistics import count
 
     found = []
     for row in rows:

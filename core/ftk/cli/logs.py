@@ -11,7 +11,7 @@ import click
 from ftk.cli.options import named_run, place_options, run_argument
 
 if TYPE_CHECKING:
-    from ftk.record import RunRecord
+    from ftk.runs.record import RunRecord
 
 POLL = 0.5
 """Seconds between two looks for new output."""
@@ -55,7 +55,7 @@ def _output(record: "RunRecord", offset: int, follow: bool) -> Iterator[bytes]:
 
 
 def _from(record: "RunRecord", offset: int) -> Iterator[bytes]:
-    from ftk.run import LOG_FILE
+    from ftk.runs.run import LOG_FILE
 
     try:
         with record.backend.open(record.id, LOG_FILE) as stream:

@@ -8,7 +8,7 @@ import click
 from ftk.cli.options import json_option, place_options, run_argument
 
 if TYPE_CHECKING:
-    from ftk.record import RunRecord
+    from ftk.runs.record import RunRecord
 
 
 @click.command("merge", epilog="Example: ftk run configs/quickstart.yml --no-merge && ftk merge latest")
@@ -28,7 +28,7 @@ def command(
     from ftk.cli.options import named_run
     from ftk.cli.starting import changed_run, set_arguments, start
     from ftk.errors import UsageError
-    from ftk.manager import NO_PROVIDER
+    from ftk.hooks.manager import NO_PROVIDER
 
     record = named_run(run, runs_dir, backend)
     trained = record.manifests().get("train")
@@ -42,9 +42,9 @@ def command(
 
 def _provider(record: "RunRecord") -> str:
     """Who merges a run that was told not to: whoever its own config names, or nobody, so that the default does."""
-    from ftk.create import CONFIG_FILE
-    from ftk.manager import NO_PROVIDER
-    from ftk.marked_yaml import read_yaml
+    from ftk.config.marked_yaml import read_yaml
+    from ftk.hooks.manager import NO_PROVIDER
+    from ftk.runs.create import CONFIG_FILE
 
     with record.backend.open(record.id, CONFIG_FILE) as stream:
         block = read_yaml(stream.read().decode(), CONFIG_FILE).values.get("ftk") or {}

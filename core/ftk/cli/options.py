@@ -10,10 +10,10 @@ import click
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
-    from ftk.config import Override
+    from ftk.config.resolve import Override
     from ftk.home import Home
-    from ftk.manager import Manager
-    from ftk.record import RunRecord
+    from ftk.hooks.manager import Manager
+    from ftk.runs.record import RunRecord
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,8 +60,8 @@ def load_plugins_for(
     config: Path, overrides: "Sequence[Override]", plugins: Sequence[Path], trust: bool, home: "Home"
 ) -> "tuple[Manager, list[Override]]":
     """All plugins for a config, and the overrides that it is then resolved with; the person is asked where needed."""
-    from ftk.config_plugins import load_plugins
-    from ftk.trust import refuse_untrusted
+    from ftk.hooks.config_plugins import load_plugins
+    from ftk.hooks.trust import refuse_untrusted
 
     def ask(question: str) -> bool:
         return sys.stdin.isatty() and click.confirm(question, err=True)
@@ -80,7 +80,7 @@ def tell_troubles(manager: "Manager") -> None:
 def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """The ids and names of runs that begin so, for a shell."""
     from ftk.errors import FtkError
-    from ftk.names import LATEST, name_in
+    from ftk.runs.names import LATEST, name_in
 
     try:
         place, _ = open_backend(context.params.get("runs_dir"), context.params.get("backend"))
@@ -104,7 +104,7 @@ def json_option(function: F) -> F:
 def open_backend(runs_dir: Path | None, backend: str | None) -> "tuple[Backend, Manager]":
     """The backend that the flags or the environment name, and all plugins."""
     from ftk.home import Home
-    from ftk.manager import Manager
+    from ftk.hooks.manager import Manager
 
     manager = Manager.load()
     return manager.backend(backend or os.environ.get("FTK_BACKEND") or "local", Home.find(runs_dir)), manager
@@ -112,6 +112,6 @@ def open_backend(runs_dir: Path | None, backend: str | None) -> "tuple[Backend, 
 
 def named_run(run: str | None, runs_dir: Path | None, backend: str | None) -> "RunRecord":
     """The run that a command is about: by name, by the beginning of its name, else the newest."""
-    from ftk.record import find_run
+    from ftk.runs.record import find_run
 
     return find_run(open_backend(runs_dir, backend)[0], run)

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ftk.config import Config
+    from ftk.config.resolve import Config
 
 
 def planned(config: "Config", until: str) -> dict[str, str]:
     """Who would provide each stage, up to the last one to do."""
-    from ftk.stages import RUN_STAGES
+    from ftk.hooks.stages import RUN_STAGES
 
     return {stage: config.provider(stage) for stage in RUN_STAGES[: RUN_STAGES.index(until) + 1]}
 

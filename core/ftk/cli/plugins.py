@@ -10,8 +10,8 @@ import click
 from ftk.cli.options import PATH, json_option
 
 if TYPE_CHECKING:
-    from ftk.loading import FoundPlugin
-    from ftk.manager import Manager
+    from ftk.hooks.loading import FoundPlugin
+    from ftk.hooks.manager import Manager
 
 KINDS = click.Choice(["format", "logger", "engine", "backend"])
 
@@ -26,8 +26,8 @@ def command(context: click.Context, as_json: bool) -> None:
     """
     if context.invoked_subcommand:
         return
-    from ftk.loading import find_plugins
-    from ftk.manager import Manager
+    from ftk.hooks.loading import find_plugins
+    from ftk.hooks.manager import Manager
 
     manager = Manager.load()
     seen: set[str] = set()

@@ -11,7 +11,7 @@ from ftk.cli.options import PATH, load_plugins_for, plugin_options, tell_trouble
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
-    from ftk.config import Config, Override
+    from ftk.config.resolve import Config, Override
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,7 +41,7 @@ class Changes:
 
     def overrides(self, backend: str | None) -> "list[Override]":
         """Everything that changes a config: the environment, then these, then the flag for the backend."""
-        from ftk.config import environment_overrides, parse_set
+        from ftk.config.resolve import environment_overrides, parse_set
 
         flags = [f"ftk.backend={backend}"] if backend else []
         return [*environment_overrides(), *(parse_set(item) for item in (*self.keys, *flags))]
@@ -71,8 +71,8 @@ def prepare(path: Path, changes: Changes, runs_dir: Path | None, backend: str | 
 
     :raises UsageError: with everything that is wrong.
     """
-    from ftk.create import prepare_config, refuse_backend
     from ftk.home import Home
+    from ftk.runs.create import prepare_config, refuse_backend
 
     home = Home.find(runs_dir)
     manager, overrides = load_plugins_for(path, changes.overrides(backend), changes.plugins, changes.trust, home)

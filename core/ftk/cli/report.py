@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from ftk.cli.summary import SPLITS, one_line
 from ftk.cli.view import duration
-from ftk.course import Course
+from ftk.runs.course import Course
 
 if TYPE_CHECKING:
-    from ftk.events import Event
-    from ftk.record import RunRecord
+    from ftk.runs.events import Event
+    from ftk.runs.record import RunRecord
 
 ESSENTIALS = (
     "base_model",

@@ -17,7 +17,7 @@ def command(runs: tuple[str, ...], yes: bool, runs_dir: Path | None, backend: st
     Their models go with them; what is in the cache stays. Where one is being worked on, none is removed.
     """
     from ftk.errors import UsageError
-    from ftk.record import find_run
+    from ftk.runs.record import find_run
 
     place, _ = open_backend(runs_dir, backend)
     found = list(dict.fromkeys(find_run(place, run) for run in runs))

@@ -10,7 +10,7 @@ from ftk.cli.options import PATH, complete_run, json_option, place_options
 from ftk.cli.preparing import Changes, config_options, prepare
 
 if TYPE_CHECKING:
-    from ftk.record import RunRecord
+    from ftk.runs.record import RunRecord
 
 STAGES = click.Choice(["stage_data", "prepare_model", "train", "merge"])
 
@@ -70,9 +70,9 @@ def command(
 def _create(
     config: Path, changes: Changes, name: str | None, runs_dir: Path | None, backend: str | None
 ) -> "RunRecord":
-    from ftk.create import create_run
-    from ftk.names import refuse_name
-    from ftk.record import RunRecord
+    from ftk.runs.create import create_run
+    from ftk.runs.names import refuse_name
+    from ftk.runs.record import RunRecord
 
     resolved, place = prepare(config, changes, runs_dir, backend)
     if name is not None:

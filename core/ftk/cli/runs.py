@@ -17,8 +17,8 @@ def command(runs_dir: Path | None, backend: str | None, as_json: bool) -> None:
     The newest comes last; each one stands with what became of it.
     """
     from ftk.cli.options import open_backend
-    from ftk.names import name_in
-    from ftk.record import RunRecord
+    from ftk.runs.names import name_in
+    from ftk.runs.record import RunRecord
 
     place, _ = open_backend(runs_dir, backend)
     states = {run_id: RunRecord(place, run_id).state() for run_id in place.runs()}

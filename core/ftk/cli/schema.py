@@ -14,7 +14,7 @@ def command() -> None:
 
     # yaml-language-server: $schema=ftk.schema.json
     """
-    from ftk.manager import Manager
-    from ftk.whole_schema import whole_schema
+    from ftk.config.whole_schema import whole_schema
+    from ftk.hooks.manager import Manager
 
     click.echo(json.dumps(whole_schema(Manager.load()), indent=2, ensure_ascii=False))

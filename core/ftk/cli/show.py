@@ -11,8 +11,8 @@ import click
 from ftk.cli.options import json_option, named_run, place_options, run_argument
 
 if TYPE_CHECKING:
-    from ftk.course import Course
-    from ftk.record import RunRecord
+    from ftk.runs.course import Course
+    from ftk.runs.record import RunRecord
 
 WIDEST = 100
 """Characters that a diagram takes at most."""
@@ -36,7 +36,7 @@ def command(
     """
     from ftk.cli.report import report_lines
     from ftk.cli.summary import print_summary
-    from ftk.course import Course
+    from ftk.runs.course import Course
 
     record = named_run(run, runs_dir, backend)
     events = record.events()

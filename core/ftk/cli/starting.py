@@ -10,7 +10,7 @@ import click
 from ftk.cli.options import open_backend
 
 if TYPE_CHECKING:
-    from ftk.record import RunRecord
+    from ftk.runs.record import RunRecord
 
 
 def changed_run(name: str | None, keys: Sequence[str], runs_dir: Path | None, backend: str | None) -> "RunRecord":
@@ -19,10 +19,10 @@ def changed_run(name: str | None, keys: Sequence[str], runs_dir: Path | None, ba
     :param keys: the changes, as `--set` has them. Only checked, so that a wrong one is told at once: the driver makes
         them.
     """
-    from ftk.config import parse_set, resolve
-    from ftk.create import refuse_backend
-    from ftk.marked_yaml import read_yaml
-    from ftk.record import find_run
+    from ftk.config.marked_yaml import read_yaml
+    from ftk.config.resolve import parse_set, resolve
+    from ftk.runs.create import refuse_backend
+    from ftk.runs.record import find_run
 
     place, manager = open_backend(runs_dir, backend)
     record = find_run(place, name)
@@ -46,7 +46,7 @@ def start(record: "RunRecord", arguments: Sequence[str], detach: bool, as_json: 
     """
     from ftk.cli.follow import follow_own
     from ftk.cli.summary import print_summary
-    from ftk.events import BEGINNING
+    from ftk.runs.events import BEGINNING
 
     before = sum(event.kind == BEGINNING for event in record.events())
     record.backend.submit(record.id, arguments)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ftk.loggers.unsent import logger_progress
-from ftk.record import RunRecord
+from ftk.runs.record import RunRecord
 
 SPLITS = {"train": "training rows", "eval": "held-out rows"}
 

@@ -8,7 +8,7 @@ import click
 from ftk.cli.options import open_backend, place_options, run_argument
 
 if TYPE_CHECKING:
-    from ftk.record import RunRecord
+    from ftk.runs.record import RunRecord
 
 
 @click.command("sync", epilog="Example: ftk sync latest --logger jsonl")
@@ -22,9 +22,9 @@ def command(run: str | None, loggers: tuple[str, ...], runs_dir: Path | None, ba
     all of it.
     """
     from ftk.cli.follow import follow_own
-    from ftk.events import BEGINNING
     from ftk.loggers.choosing import find_loggers, refuse_missing
-    from ftk.record import find_run
+    from ftk.runs.events import BEGINNING
+    from ftk.runs.record import find_run
 
     place, manager = open_backend(runs_dir, backend)
     record = find_run(place, run)

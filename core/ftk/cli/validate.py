@@ -24,7 +24,7 @@ def command(config: Path, runs_dir: Path | None, backend: str | None, as_json: b
     """
     from ftk.cli.plan import plan_lines, planned
     from ftk.errors import ProblemsFound, UsageError
-    from ftk.stages import RUN_STAGES
+    from ftk.hooks.stages import RUN_STAGES
 
     try:
         resolved, place = prepare(config, Changes(**changes), runs_dir, backend)

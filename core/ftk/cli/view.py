@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import click
 
-from ftk.events import Event
+from ftk.runs.events import Event
 
 Traceback = TracebackType | None
 

@@ -6,14 +6,14 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ftk.command import INHERIT, Environment
+from ftk.config.schema import Place, Schema
 from ftk.environments.lock import read_lock
 from ftk.errors import PluginError, Problem
-from ftk.schema import Place, Schema
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
-    from ftk.config import Config
-    from ftk.manager import Manager
+    from ftk.config.resolve import Config
+    from ftk.hooks.manager import Manager
 
 ENVIRONMENTS: Schema = {
     "type": "object",

@@ -13,7 +13,7 @@ from ftk.errors import UsageError
 
 if TYPE_CHECKING:
     from ftk.accelerator import Kind
-    from ftk.manager import Manager
+    from ftk.hooks.manager import Manager
 
 State = Literal["built", "unused", "unfinished", "not built"]
 """`unused`: of a lock that no plugin has any more; `unfinished`: being built, or left by a build that was killed."""

@@ -5,15 +5,15 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ftk.command import Environment
+from ftk.config.schema import Place, Schema
 from ftk.errors import Problem, UsageError
-from ftk.loading import reason
-from ftk.schema import Place, Schema
+from ftk.hooks.loading import reason
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
-    from ftk.config import Config
+    from ftk.config.resolve import Config
+    from ftk.hooks.manager import Manager
     from ftk.loggers.logger import Logger
-    from ftk.manager import Manager
 
 LOGGERS: Schema = {
     "type": ["array", "null"],

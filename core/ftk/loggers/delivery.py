@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ftk.artifacts import Artifact
-from ftk.create import CONFIG_FILE, RESOLVED_FILE
-from ftk.evaluation import SAMPLES_FILE
-from ftk.events import Event
 from ftk.loggers.logger import LoggedRun, Logger
-from ftk.pipeline import SUMMARY_FILE
+from ftk.runs.create import CONFIG_FILE, RESOLVED_FILE
+from ftk.runs.evaluation import SAMPLES_FILE
+from ftk.runs.events import Event
+from ftk.runs.pipeline import SUMMARY_FILE
 
 KINDS = ("run_started", "metrics", "checkpoint", "stage_finished", "run_ending")
 """The kinds of events that loggers are told of."""

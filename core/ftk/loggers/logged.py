@@ -9,7 +9,7 @@ from ftk.loggers.senders import Senders
 from ftk.loggers.unsent import sync_hint
 
 if TYPE_CHECKING:
-    from ftk.run import Run
+    from ftk.runs.run import Run
 
 
 @contextmanager

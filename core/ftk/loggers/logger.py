@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftk.config import Config, load_resolved
-from ftk.create import RESOLVED_FILE
-from ftk.schema import Schema
+from ftk.config.resolve import Config, load_resolved
+from ftk.config.schema import Schema
+from ftk.runs.create import RESOLVED_FILE
 
 
 @dataclass(frozen=True)

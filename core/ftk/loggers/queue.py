@@ -6,7 +6,7 @@ from heapq import merge
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from ftk.events import FOLDER, Event, parse_events
+from ftk.runs.events import FOLDER, Event, parse_events
 
 OWN_EVENTS = "logger-"
 """Begins the names of the files in which loggers report themselves; those are not logged."""

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from ftk import files
 from ftk.errors import PluginError
+from ftk.hooks.manager import Manager
+from ftk.hooks.trust import read_plugin_file
 from ftk.loggers.logger import LoggedRun, Logger
 from ftk.loggers.progress import FOLDER
 from ftk.loggers.sending import Sending
-from ftk.manager import Manager
-from ftk.trust import read_plugin_file
 
 NICE = 10
 """Added to the niceness of this process, so that it takes no time from a training that could use it."""

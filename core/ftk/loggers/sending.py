@@ -5,15 +5,15 @@ import threading
 import time
 import traceback
 
-from ftk.events import FOLDER as EVENTS_FOLDER
-from ftk.events import Event
-from ftk.loading import reason
+from ftk.hooks.loading import reason
 from ftk.loggers.delivery import Delivery
 from ftk.loggers.figures import Figures
 from ftk.loggers.logger import LoggedRun, Logger
 from ftk.loggers.progress import Progress
 from ftk.loggers.queue import OWN_EVENTS, Beside, queued
 from ftk.reporter import Reporter
+from ftk.runs.events import FOLDER as EVENTS_FOLDER
+from ftk.runs.events import Event
 
 POLL = 0.5
 """Seconds between two looks at the events."""

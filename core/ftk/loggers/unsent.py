@@ -6,7 +6,7 @@ from typing import Any
 from ftk.loggers.delivery import KINDS
 from ftk.loggers.progress import FOLDER, Progress
 from ftk.loggers.queue import RunFiles, queued
-from ftk.record import RunRecord
+from ftk.runs.record import RunRecord
 
 
 def count_unsent(runs: RunFiles, run_id: str, progress: Progress) -> int:

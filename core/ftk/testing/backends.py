@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from ftk.backend import Backend
 from ftk.errors import UsageError
 from ftk.home import Home
-from ftk.manager import Manager
-from ftk.record import RunRecord
+from ftk.hooks.manager import Manager
+from ftk.runs.record import RunRecord
 from ftk.scaffold.package import PLACEHOLDER, TEMPLATES
 from ftk.testing.calls import Ftk
 from ftk.testing.checks import Check, Finding, findings

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ftk import files
-from ftk.chat import TEMPLATE_FILE
-from ftk.data import DatasetFormat, Flat, RowError, bind
-from ftk.schema import complete
+from ftk.config.schema import complete
+from ftk.data.chat import TEMPLATE_FILE
+from ftk.data.formats import DatasetFormat, Flat, RowError, bind
+from ftk.data.tokenising import RowTokenizer
 from ftk.testing.checks import Check
 from ftk.testing.tiny_model import write_tiny_model
-from ftk.tokenising import RowTokenizer
 
 TEMPLATE = "{% for message in messages %}{{ message.role }}: {{ message.content }}{{ eos_token }}{% endfor %}"
 """The chat template of the tokenizer that formats are checked with."""

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ftk.errors import FtkError, UsageError
-from ftk.loading import PluginFile, find_entries
-from ftk.manager import Manager
+from ftk.hooks.loading import PluginFile, find_entries
+from ftk.hooks.manager import Manager
+from ftk.hooks.trust import read_plugin_file
 from ftk.testing.backends import backend_findings
 from ftk.testing.calls import Ftk
 from ftk.testing.checks import Finding, findings
 from ftk.testing.engines import engine_findings, make_ftk
 from ftk.testing.formats import FORMAT_CHECKS
 from ftk.testing.loggers import LOGGER_CHECKS
-from ftk.trust import read_plugin_file
 
 LOADS = "It can be imported, and its hooks have the names and arguments of ftk's"
 

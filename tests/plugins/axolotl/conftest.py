@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ftk.config import Config
+from ftk.config.resolve import Config
 
 
 @pytest.fixture

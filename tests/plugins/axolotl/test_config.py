@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ftk.config import Config
-from ftk.create import prepare_config
+from ftk.config.resolve import Config
 from ftk.errors import ProblemsFound
-from ftk.manager import Manager
+from ftk.hooks.manager import Manager
+from ftk.runs.create import prepare_config
 from ftk_axolotl.engine_config import passed_on
 
 CONFIG = """\

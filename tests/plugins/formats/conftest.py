@@ -9,7 +9,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 import ftk_formats.plugin
-from ftk.manager import Manager
+from ftk.hooks.manager import Manager
 from ftk.plugin import Artifact, Cache, Config, RowTokenizer, Run, complete, hookimpl
 
 WORDS = ["<s>", "</s>", "?", *(f"w{number}" for number in range(40))]

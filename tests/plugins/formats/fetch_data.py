@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ftk.manager import Manager
+from ftk.hooks.manager import Manager
 from ftk.plugin import Cache, Config, DataSet, FtkError, Run
 from ftk_formats.hub_data import fetch
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import ftk_formats.plugin
-from ftk.manager import Manager
+from ftk.hooks.manager import Manager
 from ftk.plugin import Artifact, Cache, Config, Run, complete, hookimpl
 
 

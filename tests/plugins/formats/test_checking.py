@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import ftk_formats.plugin
-from ftk.manager import Manager
-from ftk.marked_yaml import read_yaml
+from ftk.config.marked_yaml import read_yaml
+from ftk.hooks.manager import Manager
 from ftk.plugin import Config, complete
 from ftk_formats.gate import BLOCK
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 import ftk_formats.plugin
-from ftk import loading
 from ftk.cli import main
+from ftk.hooks import loading
 from ftk.plugin import stage
 
 GOOD = '{"question": "q", "answer": "a"}\n'

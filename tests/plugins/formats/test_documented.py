@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 import ftk_formats.plugin
-from ftk.config import Config
-from ftk.locating import data_problems, located_data
-from ftk.manager import Manager
+from ftk.config.resolve import Config
+from ftk.data.locating import data_problems, located_data
+from ftk.hooks.manager import Manager
 from ftk.plugin import LOCATED, complete, data_sets
 from ftk_formats.source import make_source
 

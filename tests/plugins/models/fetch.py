@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import ftk_models.plugin
-from ftk.manager import Manager
+from ftk.hooks.manager import Manager
 from ftk.plugin import Artifact, Cache, Command, Config, Environment, FtkError, Run
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import ftk_models.plugin
-from ftk.manager import Manager
+from ftk.hooks.manager import Manager
 from ftk.plugin import Cache, Config, FetchedModel, Run, UsageError
 from ftk_models import local
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import ftk_models.plugin
-from ftk.manager import Manager
+from ftk.hooks.manager import Manager
 from ftk.plugin import Artifact, Cache, Config, Run
 from ftk_models import prepare
 

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import ftk_models.plugin
-from ftk.manager import Manager
+from ftk.hooks.manager import Manager
 from ftk.plugin import Cache, Config, FtkError, Run
 from ftk_models.whole import find_damage
 

@@ -3,9 +3,9 @@
 import pytest
 
 from ftk.accelerator import find_accelerator
-from ftk.config import resolve
-from ftk.manager import Manager
-from ftk.marked_yaml import read_yaml
+from ftk.config.marked_yaml import read_yaml
+from ftk.config.resolve import resolve
+from ftk.hooks.manager import Manager
 from ftk_transformers.checks import find_missing_gpu, find_problems
 
 HEAD = "base_model: org/name\ndatasets: [{path: x.jsonl, type: alpaca}]\n"

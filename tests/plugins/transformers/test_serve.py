@@ -15,14 +15,14 @@ import psutil
 import pytest
 
 from ftk.artifacts import Artifact, Model
-from ftk.cache import Cache
 from ftk.command import Endpoint
-from ftk.config import resolve
+from ftk.config.marked_yaml import read_yaml
+from ftk.config.resolve import resolve
 from ftk.errors import CommandFailed, FtkError
 from ftk.home import Home
-from ftk.manager import Manager
-from ftk.marked_yaml import read_yaml
-from ftk.run import Run
+from ftk.hooks.manager import Manager
+from ftk.runs.cache import Cache
+from ftk.runs.run import Run
 
 PATIENCE = 90
 """Seconds for the server to start."""

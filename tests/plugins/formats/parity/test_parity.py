@@ -14,7 +14,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 import ftk_formats.plugin
-from ftk.manager import Manager
+from ftk.hooks.manager import Manager
 from ftk.plugin import Artifact, Cache, Config, Run, complete, hookimpl
 from ftk.testing.tiny_model import write_tiny_model
 

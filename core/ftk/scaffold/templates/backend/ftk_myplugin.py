@@ -79,7 +79,7 @@ class MypluginBackend:
         lock = _lock(folder)
         if lock is None:
             raise UsageError(f"{run_id} is being worked on", f"`ftk attach {run_id}` shows it")
-        argv = [sys.executable, "-P", "-m", "ftk.driver", str(folder), str(self.home.cache), *arguments]
+        argv = [sys.executable, "-P", "-m", "ftk.runs.driver", str(folder), str(self.home.cache), *arguments]
         with (folder / LOG_FILE).open("ab") as log:
             driver = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[lock], start_new_session=True

@@ -1,0 +1,81 @@
+"""The keys below `ftk:` in a config, which engines never see: the core's own and those of plugins."""
+
+from collections.abc import Mapping
+
+from ftk.config.schema import Schema
+from ftk.environments.choosing import ENVIRONMENTS
+from ftk.hooks.manager import Manager
+from ftk.hooks.stages import PROVIDED
+from ftk.loggers.choosing import LOGGERS, LOGGING
+
+EVALUATE: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "description": "the summary's questions to the base and the tuned model",
+    "properties": {
+        "rows": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 64,
+            "default": 32,
+            "description": "rows of each split that both models are asked; 0 for none",
+        },
+        "samples": {"type": "integer", "minimum": 0, "default": 3, "description": "rows of them that are shown"},
+        "max_new_tokens": {"type": "integer", "minimum": 1, "default": 96, "description": "length of an answer"},
+    },
+}
+
+TIMEOUT: Schema = {
+    "type": ["number", "string", "null"],
+    "exclusiveMinimum": 0,
+    "pattern": r"^\d+(\.\d+)?[smhd]?$",
+    "description": "seconds, or a number with s, m, h or d, such as 24h",
+    "default": None,
+}
+
+CORE_BLOCK: Mapping[str, Schema] = {
+    "backend": {"type": "string", "default": "local", "description": "where runs live and work"},
+    "engine": {"type": ["string", "null"], "default": None, "description": "who trains"},
+    "environments": ENVIRONMENTS,
+    "plugins": {
+        "type": "array",
+        "items": {"type": "string"},
+        "default": [],
+        "description": "plugins in single files; they run only with `--trust` or a yes",
+    },
+    "disable_plugins": {
+        "type": "array",
+        "items": {"type": "string"},
+        "default": [],
+        "description": "names of installed plugins to leave out",
+    },
+    "stages": {
+        "type": "object",
+        "additionalProperties": False,
+        "description": "who does a single stage, where it differs from the default",
+        "properties": {
+            name: {"type": ["string", "null"], "default": None, "description": f"the plugin that provides {name}"}
+            for name in PROVIDED
+            if name != "train"
+        },
+    },
+    "resources": {
+        "type": "object",
+        "additionalProperties": False,
+        "description": "what commands need",
+        "properties": {"timeout": TIMEOUT},
+    },
+    "loggers": LOGGERS,
+    "logging": LOGGING,
+    "evaluate": EVALUATE,
+}
+
+
+def block_schema(manager: Manager) -> Schema:
+    """The schema of the whole block."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "description": "ftk's own settings, which engines never see",
+        "properties": {**CORE_BLOCK, **manager.config_blocks()},
+    }

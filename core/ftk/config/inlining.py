@@ -1,0 +1,60 @@
+"""Take files that a config names into it, so that a run has with it all that it needs."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ftk.config.resolve import Config
+from ftk.data.locating import locate
+from ftk.errors import Problem, ProblemsFound
+from ftk.hooks.manager import NO_PROVIDER, Manager
+from ftk.hooks.stages import RUN_STAGES
+
+JSON_FILE = {"contentMediaType": "application/json"}
+"""In the schema of a key: its text may be the path of a JSON file."""
+
+TEMPLATE_KEY = "chat_template_jinja"
+"""The key, of a config or of a data set, whose text may be the path of a file that holds it."""
+
+
+def inlined(config: Config, folder: Path, manager: Manager) -> dict[str, Any]:
+    """The keys that name a JSON file or a template which is there, each with the file's content.
+
+    :param folder: of the config file.
+    :raises ProblemsFound: where such a file holds no JSON.
+    """
+    named = {key: config.get(key) for key in _json_keys(config, manager)}
+    paths = {key: locate(value, folder) for key, value in named.items() if isinstance(value, str)}
+    contents = {key: _read(path, config.place((key,))) for key, path in paths.items() if path.is_file()}
+    return {**_templates(config, folder), **contents}
+
+
+def _templates(config: Config, folder: Path) -> dict[str, Any]:
+    """The keys that hold chat templates, in which files have given way to their content."""
+    top = {TEMPLATE_KEY: config.get(TEMPLATE_KEY)}
+    lists = {key: config.get(key) for key in ("datasets", "test_datasets")}
+    found = {key: [_with_template(item, folder) for item in items] for key, items in lists.items() if items}
+    return {**found, **(_with_template(top, folder) if top[TEMPLATE_KEY] else {})}
+
+
+def _with_template(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    given = values.get(TEMPLATE_KEY)
+    if not isinstance(given, str) or "{" in given or not locate(given, folder).is_file():
+        return dict(values)
+    return {**values, TEMPLATE_KEY: locate(given, folder).read_text(encoding="utf-8")}
+
+
+def _json_keys(config: Config, manager: Manager) -> list[str]:
+    chosen = {stage: config.provider(stage) for stage in RUN_STAGES}
+    declarations = [manager.declaration(stage, name) for stage, name in chosen.items() if name != NO_PROVIDER]
+    return [key for item in declarations for key, schema in item.keys.items() if schema.items() >= JSON_FILE.items()]
+
+
+def _read(path: Path, place: str) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProblemsFound([Problem(place, f"{path}: {error.strerror}", "check its permissions")]) from None
+    except ValueError as error:
+        raise ProblemsFound([Problem(place, f"{path} is no JSON: {error}", "mend the file")]) from None

@@ -1,0 +1,182 @@
+"""Check values against a JSON schema, with defaults filled in and every problem told by its line."""
+
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from math import isfinite
+from typing import Any
+
+from ftk.config.marked_yaml import KeyPath
+from ftk.errors import Problem
+
+Schema = Mapping[str, Any]
+"""A JSON schema: what a plugin declares for its keys (https://json-schema.org, draft 2020-12)."""
+
+LARGEST = 2**63
+"""What no whole number of a config reaches; the libraries behind it have no room for more."""
+
+FEW = 4
+"""Choices that a person sees at a glance."""
+
+Place = Callable[[KeyPath], str]
+"""Names the place of a value for a person, such as `config.yml:12`."""
+
+
+def complete(value: Any, schema: Schema) -> Any:
+    """The value with the schema's defaults filled in and numeric strings turned into the numbers they mean.
+
+    A blank key is an absent one, where its schema does not allow null. Nothing is checked here: what does not fit is
+    left as it is.
+    """
+    if isinstance(value, dict):
+        return _complete_mapping(value, schema)
+    if isinstance(value, list) and "items" in schema:
+        return [complete(item, schema["items"]) for item in value]
+    return _as_number(value, schema)
+
+
+def _complete_mapping(value: dict[str, Any], schema: Schema) -> dict[str, Any]:
+    properties: Mapping[str, Schema] = schema.get("properties", {})
+    given = {key: item for key, item in value.items() if item is not None or _allows_null(properties.get(key, {}))}
+    result = {key: complete(item, properties.get(key, {})) for key, item in given.items()}
+    for key, inner in properties.items():
+        if key not in result and "default" in inner:
+            result[key] = complete(inner["default"], inner)
+        elif key not in result and _has_defaults(inner):
+            result[key] = complete({}, inner)
+    return result
+
+
+def _allows_null(schema: Schema) -> bool:
+    return None in schema["enum"] if "enum" in schema else "null" in _types(schema) or "type" not in schema
+
+
+def _has_defaults(schema: Schema) -> bool:
+    """Whether an absent mapping is made, because something in it has a default."""
+    inner = schema.get("properties", {}).values()
+    return schema.get("type") == "object" and any("default" in item or _has_defaults(item) for item in inner)
+
+
+def _as_number(value: Any, schema: Schema) -> Any:
+    kinds = _types(schema)
+    if isinstance(value, float) and value.is_integer() and "integer" in kinds and "number" not in kinds:
+        return int(value)  # such as 1e3
+    if not isinstance(value, str) or "string" in kinds or not {"number", "integer"} & set(kinds):
+        return value
+    for convert in (int, float) if "number" in kinds else (int,):
+        try:
+            number = convert(value)
+        except ValueError:
+            continue
+        return number if isfinite(number) else value
+    return value
+
+
+def _types(schema: Schema) -> list[str]:
+    kinds = schema.get("type", [])
+    return [kinds] if isinstance(kinds, str) else list(kinds)
+
+
+def find_problems(value: Any, schema: Schema, place: Place, prefix: KeyPath = ()) -> Iterator[Problem]:
+    """Everything in `value` that breaks `schema`, in the order of the schema's own checks.
+
+    :param place: names the place of a path.
+    :param prefix: the path of `value` itself.
+    """
+    # Imported here since it takes longer than the whole of `ftk --help` may.
+    from jsonschema import Draft202012Validator
+
+    yield from _not_finite(value, prefix, place)
+    told: set[Problem] = set()
+    for error in Draft202012Validator(dict(schema)).iter_errors(value):
+        # There is one error for each missing key, and each one names them all.
+        problems = [item for item in _told(error, (*prefix, *error.absolute_path), place) if item not in told]
+        told.update(problems)
+        yield from problems
+
+
+def _not_finite(value: Any, path: KeyPath, place: Place) -> Iterator[Problem]:
+    """Numbers that are none: JSON schemas do not know them, and no comparison with a limit fails for `.nan`."""
+    if isinstance(value, Mapping | list):
+        for step, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _not_finite(item, (*path, step), place)
+    elif isinstance(value, float) and not isfinite(value):
+        yield Problem(place(path), f"`{dotted(path)}` is {value}, but must be a finite number")
+    elif isinstance(value, int) and abs(value) >= LARGEST:
+        yield Problem(place(path), f"`{dotted(path)}` is {value:.3g}, but must be less than {LARGEST:.3g}")
+
+
+def _told(error: Any, path: KeyPath, place: Place) -> Iterator[Problem]:
+    key = dotted(path) or "the config"
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        for name in sorted(set(error.instance) - set(known)):
+            yield unknown_key((*path, name), known, place)
+    elif error.validator == "required":
+        for name in [name for name in error.validator_value if name not in error.instance]:
+            inner = error.schema.get("properties", {}).get(name, {})
+            yield Problem(place(path), f"`{dotted((*path, name))}` is missing", inner.get("description"))
+    else:
+        message = f"`{key}` is {error.instance!r}, but must be {_expectation(error)}"
+        yield Problem(place(path), message, _nearest(error))
+
+
+def unknown_key(path: KeyPath, known: list[str], place: Place) -> Problem:
+    """The problem of a key that nothing reads, with the known one that it may be meant for."""
+    near = get_close_matches(str(path[-1]), known, n=1)
+    remedy = f"did you mean `{near[0]}`?" if near else "remove it, or name the plugin that reads it"
+    return Problem(place(path), f"`{dotted(path)}` is read by nothing that this run uses", remedy)
+
+
+def _nearest(error: Any) -> str | None:
+    """The one of many choices that a misspelt one is meant for."""
+    if error.validator != "enum" or not isinstance(error.instance, str) or len(error.validator_value) <= FEW:
+        return None
+    near = get_close_matches(error.instance, map(str, error.validator_value), n=1)
+    return f"did you mean `{near[0]}`?" if near else None
+
+
+def _expectation(error: Any) -> str:
+    wanted = error.validator_value
+    match error.validator:
+        case "type":
+            names = [wanted] if isinstance(wanted, str) else wanted
+            return " or ".join(_TYPE_NAMES[name] for name in names)
+        case "enum":
+            return " or ".join(f"`{choice}`" for choice in wanted if choice is not None)
+        case "minimum":
+            return f"at least {wanted}"
+        case "exclusiveMinimum":
+            return f"more than {wanted}"
+        case "maximum":
+            return f"at most {wanted}"
+        case "exclusiveMaximum":
+            return f"less than {wanted}"
+        case "minLength":
+            return "not empty" if wanted == 1 else f"of {wanted} characters or more"
+        case "minItems":
+            return f"a list of {wanted} or more"
+        case "maxItems":
+            return f"a list of {wanted} at most"
+        case "pattern":
+            return str(error.schema.get("description", f"text like {wanted}"))
+        case _:
+            return f"otherwise ({error.message})"
+
+
+_TYPE_NAMES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping of keys",
+    "null": "empty",
+}
+
+
+def dotted(path: KeyPath) -> str:
+    """A path as a person writes it: `datasets[0].type.format`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text

@@ -1,0 +1,131 @@
+"""From rows to token ids and labels: one way for every engine, so that what is inspected is what is trained."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ftk.data.chat import ChatTemplate, choose_template
+from ftk.data.formats import Flat, Pair, Segment, Unpaired
+from ftk.data.tokenised import UNTRAINED, AnyRow, TokenisedPair, TokenisedRow, TokenisedUnpaired
+from ftk.data.tokenizer import NAMED, TOKENIZER_FILE, own_template, read_named, text_of
+from ftk.errors import FtkError, UsageError
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding
+
+
+class RowTokenizer:
+    """Turns segments into token ids and labels.
+
+    :param folder: holds `tokenizer.json` and `tokenizer_config.json` as Hugging Face tokenizers keep them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        named = read_named(folder)
+        self.tokens: Mapping[str, str] = {name: text for name in NAMED if (text := text_of(named.get(name)))}
+        self.bos = self.id(self.tokens.get("bos_token"))
+        self.eos = self.id(self.tokens.get("eos_token"))
+        self._own_template = own_template(folder)
+
+    @property
+    def size(self) -> int:
+        """The number of tokens that there are."""
+        return int(self._tokenizer.get_vocab_size())
+
+    def id(self, token: str | None) -> int | None:
+        """The id of a token's text."""
+        return None if token is None else self._tokenizer.token_to_id(token)
+
+    def chat_template(self, choice: str | None = None, given: str | None = None) -> ChatTemplate:
+        """The tokenizer's chat template, or another one; see `choose_template`.
+
+        :raises UsageError: when there is none.
+        """
+        source = choose_template(choice, given, self._own_template)
+        if source is None:
+            raise UsageError("the base model's tokenizer has no chat template", "name one: `chat_template: chatml`")
+        return ChatTemplate(source, self.tokens)
+
+    def encode(self, text: str) -> "Encoding":
+        """The tokens of a text by itself, without those that the tokenizer would put around it."""
+        return self._tokenizer.encode(text, add_special_tokens=False)
+
+    def text(self, ids: Sequence[int], with_specials: bool = False) -> str:
+        """The text of token ids."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=not with_specials))
+
+    def rows(self, rows: Sequence[Flat]) -> list[AnyRow]:
+        """Tokenise many rows at once, which is several times faster than one by one."""
+        texts = [text for row in rows for text in _texts(row)]
+        around = iter(self._tokenizer.encode_batch([text for text, bare in texts if not bare]))
+        bare = iter(self._tokenizer.encode_batch([text for text, bare in texts if bare], add_special_tokens=False))
+        return [self._row(row, around, bare) for row in rows]
+
+    def _row(self, row: Flat, around: "Iterator[Encoding]", bare: "Iterator[Encoding]") -> AnyRow:
+        if isinstance(row, TokenisedRow):
+            return row
+        ids = [list(next(bare if is_bare else around).ids) for _, is_bare in _texts(row)]
+        if isinstance(row, Pair):
+            prompt, chosen, rejected = (self._one_start(item) for item in ids)
+            answers = self._answer(prompt, chosen), self._answer(prompt, rejected)
+            return TokenisedPair(row.prompt, row.chosen, row.rejected, prompt, *answers)
+        if isinstance(row, Unpaired):
+            prompt, whole = (self._one_start(item) for item in ids)
+            return TokenisedUnpaired(row.prompt, row.completion, row.label, prompt, self._answer(prompt, whole))
+        return self._join(list(zip(row, ids, strict=True)))
+
+    def _join(self, parts: list[tuple[Segment, list[int]]]) -> TokenisedRow:
+        input_ids: list[int] = []
+        labels: list[int] = []
+        answer_start = 0
+        for number, (segment, encoded) in enumerate(parts):
+            ids = self._ids(segment, encoded, first=not number)
+            answer_start = len(input_ids)
+            input_ids += ids
+            labels += ids if segment.trained else [UNTRAINED] * len(ids)
+        divisible = any(segment.divisible for segment, _ in parts)
+        return TokenisedRow(input_ids, labels, answer_start, divisible)
+
+    def _ids(self, segment: Segment, ids: list[int], first: bool) -> list[int]:
+        if not segment.text:
+            return []
+        if segment.ends and ids[-1:] != [self.end]:
+            ids = [*ids, self.end]
+        return ids[1:] if not (first or segment.bare) and ids[:1] == [self.bos] else ids
+
+    @property
+    def end(self) -> int:
+        """The end-of-sequence token.
+
+        :raises FtkError: when the tokenizer has none.
+        """
+        if self.eos is None:
+            message = "the base model's tokenizer names no end-of-sequence token"
+            raise FtkError(message, "name one: `special_tokens: {eos_token: ...}`")
+        return self.eos
+
+    def _one_start(self, ids: list[int]) -> list[int]:
+        """Without the beginning-of-sequence token that the tokenizer puts before the one of a template."""
+        return ids[1:] if self.bos is not None and ids[:2] == [self.bos, self.bos] else ids
+
+    def _answer(self, prompt: list[int], whole: list[int]) -> list[int]:
+        answer = whole[len(prompt) :]
+        return answer if answer[-1:] == [self.end] else [*answer, self.end]
+
+
+def _texts(row: Flat) -> list[tuple[str, bool]]:
+    """The texts that a row needs to have tokenised, each with whether nothing is put around it."""
+    match row:
+        case TokenisedRow():
+            return []
+        case Pair():
+            return [(text, False) for text in (row.prompt, row.prompt + row.chosen, row.prompt + row.rejected)]
+        case Unpaired():
+            return [(text, False) for text in (row.prompt, row.prompt + row.completion)]
+        case _:
+            return [(segment.text, segment.bare) for segment in row]

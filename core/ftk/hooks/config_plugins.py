@@ -1,0 +1,33 @@
+"""Load the plugins with which a config is understood: the installed ones, and those in files that it names."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ftk.config.resolve import Override, named_plugins, read_config
+from ftk.data.locating import locate
+from ftk.hooks.loading import PluginFile
+from ftk.hooks.manager import Manager
+from ftk.hooks.trust import read_plugin_file
+
+Agree = Callable[[Sequence[PluginFile]], None]
+"""Raises an error where the person does not want the code of these files to run; see `ftk.hooks.trust`."""
+
+
+def load_plugins(
+    path: Path, overrides: Sequence[Override], added: Sequence[Path], agree: Agree
+) -> tuple[Manager, list[Override]]:
+    """All plugins for a config, and the overrides with the absolute paths of those in files.
+
+    :param path: the config file.
+    :param overrides: in rising order.
+    :param added: plugin files from the command line; to name one there is to agree.
+    :param agree: asked about the files that the config itself names.
+    """
+    named, disabled = named_plugins(read_config(path), overrides)
+    found = [read_plugin_file(locate(item, path.parent)) for item in named]
+    agree(found)
+    found += [read_plugin_file(item.absolute()) for item in added]
+    manager = Manager.load(disabled, found)
+    if not found:
+        return manager, [*overrides]
+    return manager, [*overrides, Override(("ftk", "plugins"), [item.path for item in found], "--plugin")]

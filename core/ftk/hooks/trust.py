@@ -1,0 +1,49 @@
+"""Plugins that a config brings in single files: found, and run only when the person agrees.
+
+A config may come from anywhere, and to run it must not run code of its author unasked.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ftk import files
+from ftk.errors import UsageError
+from ftk.hooks.loading import PluginFile
+
+FOLDER = "trusted"
+"""In the cache: an empty file for each plugin that was agreed to, named by the content."""
+
+Ask = Callable[[str], bool]
+"""Asks the person a question that is answered by yes or no; gives no where nobody can be asked."""
+
+
+def read_plugin_file(path: Path) -> PluginFile:
+    """The plugin in a file.
+
+    :raises UsageError: when the file cannot be read or is none of Python.
+    """
+    if path.suffix != ".py" or not path.stem.isidentifier():
+        raise UsageError(f"{path} is no plugin", "name a Python file such as my_format.py, or install a package")
+    try:
+        return PluginFile(path.stem, path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the plugin {path} cannot be read: {error}", "check `ftk.plugins` and --plugin") from None
+
+
+def refuse_untrusted(plugins: Sequence[PluginFile], cache: Path, trust: bool, ask: Ask) -> None:
+    """Stop at a plugin whose code the person has not agreed to run, in exactly this form.
+
+    :param cache: the cache's folder, where a yes is remembered.
+    :param trust: the yes, given beforehand.
+    """
+    for plugin in plugins:
+        mark = cache / FOLDER / hashlib.sha256(plugin.source.encode()).hexdigest()
+        if mark.exists():
+            continue
+        if not trust and not ask(f"The config names the plugin {plugin.path}. Run its code?"):
+            raise UsageError(
+                f"the config names the plugin {plugin.path}, whose code would run on this machine",
+                "read it; `--trust` runs it, and it is not asked again until the file changes",
+            )
+        files.write_text(mark, "")

@@ -1,0 +1,162 @@
+"""The process that takes a run through its stages, beside the run's files: `python -m ftk.runs.driver`.
+
+A backend starts it; terminals only read its events.
+"""
+
+import argparse
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ftk import files, refusals
+from ftk.advice import find_advice
+from ftk.config.marked_yaml import read_yaml
+from ftk.config.resolve import Config, load_resolved, parse_set, resolve
+from ftk.errors import Cancelled, FtkError, UsageError
+from ftk.home import Home
+from ftk.hooks.manager import Manager
+from ftk.hooks.stages import RUN_STAGES
+from ftk.hooks.trust import read_plugin_file
+from ftk.loggers.choosing import keys_without_effect
+from ftk.loggers.logged import logged, sync
+from ftk.runs.cache import Cache
+from ftk.runs.create import RESOLVED_FILE
+from ftk.runs.evaluation import evaluate
+from ftk.runs.events import BEGINNING, SYNCED
+from ftk.runs.pipeline import Pipeline
+from ftk.runs.run import Run
+from ftk.runs.versions import find_versions
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""SIGTERM: stop after a checkpoint; SIGINT: stop at once."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Drive one run.
+
+    :param arguments: see `_parse`.
+    :returns: the exit code that `ftk run` ends with too.
+    """
+    options = _parse(arguments)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for number in STOP_SIGNALS:
+        signal.signal(number, _stop)
+    run, manager = _open(options.folder, options.cache)
+    run.events.emit(BEGINNING)
+    if options.sync:
+        return _sync(run, options.sync)
+    try:
+        # A backend may start the driver with these held back, so that none comes before it can be answered.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        _drive(run, manager, options)
+    except FtkError as error:
+        if error.__cause__:
+            traceback.print_exception(error)  # a plugin's bug, for its author
+        return _end(run, error)
+    except OSError as error:
+        advice, refused = find_advice(str(error), 1, ()), refusals.expected(error)
+        if advice:
+            return _end(run, FtkError(refusals.told(error), advice.remedy_for(run.id)))
+        return _end(run, refused or FtkError(refusals.told(error)))
+    except Exception as error:
+        remedy = f"a bug of ftk or a plugin: `ftk logs {run.id}` has more"
+        _end(run, FtkError(f"{type(error).__name__}: {error}", remedy))
+        raise
+    run.events.emit("run_finished", status="finished", code=0, message=None, remedy=None)
+    return 0
+
+
+def _sync(run: Run, loggers: Sequence[str]) -> int:
+    told: dict[str, Any] = {"code": 0, "message": None, "remedy": None}
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        sync(run, loggers)
+    except FtkError as error:
+        told = {"code": error.exit_code, "message": error.message, "remedy": error.remedy}
+    run.events.emit(SYNCED, **told)
+    return int(told["code"])
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m ftk.runs.driver")
+    parser.add_argument("folder", type=Path, help="the run's folder")
+    parser.add_argument("cache", type=Path, help="the cache's folder")
+    parser.add_argument("--from", dest="first", choices=RUN_STAGES, help="do this stage and all later ones again")
+    parser.add_argument("--until", choices=RUN_STAGES, default=RUN_STAGES[-1], help="the last stage to do")
+    parser.add_argument("--sync", action="append", metavar="LOGGER", help="only send what this logger lacks")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the config")
+    return parser.parse_args(arguments)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Cancelled(now=number == signal.SIGINT)
+
+
+def _open(folder: Path, cache: Path) -> tuple[Run, Manager]:
+    config = load_resolved((folder / RESOLVED_FILE).read_text(encoding="utf-8"))
+    plugins = [read_plugin_file(folder / item) for item in config.ftk["plugins"]]
+    manager = Manager.load(config.ftk["disable_plugins"], plugins)
+    backend = manager.backend(config.ftk["backend"], Home(folder.parent, cache))
+    run = Run(folder, Cache(cache), config, manager, backend)
+    manager.tell = run.notice
+    return run, manager
+
+
+def _drive(run: Run, manager: Manager, options: argparse.Namespace) -> None:
+    try:
+        run.config = _with_overrides(run.config, options.set, manager)
+        pipeline = Pipeline(run, manager, options.until)
+        pipeline.refuse_stale(before=options.first)
+    except UsageError as error:
+        raise _Refused(error) from None
+    # Only now is anything changed: a refused call leaves the run as it was.
+    for name, reason in manager.broken.items():
+        run.notice(f"plugin {name!r} is left out: {reason}")
+    for sentence in keys_without_effect(run.config, manager):
+        run.notice(sentence)
+    run.events.emit(
+        "run_started",
+        id=run.id,
+        stages=pipeline.plan(),
+        backend=run.config.ftk["backend"],
+        versions=find_versions(run.config, pipeline.plan(), manager),
+    )
+    if options.first:
+        pipeline.redo(options.first)
+    files.write_text(run.folder / RESOLVED_FILE, run.config.dump())
+    with logged(run):
+        outcome = pipeline.go()
+        if options.until == RUN_STAGES[-1] and run.config.ftk["evaluate"]["rows"]:
+            evaluate(run, manager, outcome)
+
+
+def _with_overrides(config: Config, sets: Sequence[str], manager: Manager) -> Config:
+    if not sets:
+        return config
+    return resolve(read_yaml(config.dump(), RESOLVED_FILE), [parse_set(item) for item in sets], manager)
+
+
+class _Refused(UsageError):
+    """The driver was called with what does not fit the run, and has changed nothing."""
+
+    def __init__(self, error: UsageError) -> None:
+        super().__init__(error.message, error.remedy)
+
+
+def _end(run: Run, error: FtkError) -> int:
+    remedy = error.remedy or f"`ftk run --resume {run.id}` goes on where it stopped"
+    told = {"code": error.exit_code, "message": error.message, "remedy": remedy}
+    if isinstance(error, _Refused):
+        run.events.emit("run_refused", **told)
+    else:
+        status = "cancelled" if isinstance(error, Cancelled) else "failed"
+        run.events.emit("run_finished", status=status, **told)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

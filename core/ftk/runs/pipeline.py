@@ -1,0 +1,214 @@
+"""Takes a run through its stages: each one is skipped, called, or found stale."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftk import files
+from ftk.artifacts import MergedModel, Model, PreparedModel, Result, StagedData, TrainedModel
+from ftk.errors import Cancelled, FtkError, UsageError
+from ftk.hooks.manager import NO_PROVIDER
+from ftk.hooks.stages import RUN_STAGES
+from ftk.runs.manifest import Manifest
+
+if TYPE_CHECKING:
+    from ftk.hooks.manager import Manager
+    from ftk.runs.run import Run
+
+STAGES_FOLDER = "stages"
+
+SUMMARY_FILE = "summary.json"
+"""Scores and answers; see `ftk.runs.evaluation`."""
+
+_RESULTS: Mapping[str, type[Result]] = {
+    "stage_data": StagedData,
+    "prepare_model": PreparedModel,
+    "train": TrainedModel,
+    "merge": MergedModel,
+}
+
+_NEEDS: Mapping[str, tuple[str, ...]] = {"train": ("stage_data", "prepare_model"), "merge": ("prepare_model", "train")}
+"""The stages whose results a stage is given."""
+
+
+@dataclass
+class Outcome:
+    """What the stages made; None for a stage that was not reached or left out."""
+
+    data: StagedData | None = None
+    model: PreparedModel | None = None
+    trained: TrainedModel | None = None
+    merged: MergedModel | None = None
+
+    def add(self, result: Result) -> None:
+        """Note what a stage made."""
+        match result:
+            case StagedData():
+                self.data = result
+            case PreparedModel():
+                self.model = result
+            case TrainedModel():
+                self.trained = result
+            case MergedModel():
+                self.merged = result
+
+    def base_model(self) -> Model:
+        """The base model."""
+        assert self.model is not None
+        return Model(self.model.folder)
+
+    def tuned_model(self) -> Model:
+        """The tuned model: merged, or the base with the adapter on it, or what a full fine-tune made."""
+        assert self.model is not None and self.trained is not None
+        if self.merged is not None:
+            return Model(self.merged.folder)
+        if self.trained.is_adapter:
+            return Model(self.model.folder, self.trained.folder)
+        return Model(self.trained.folder)
+
+
+def read_manifest(folder: Path, stage: str) -> Manifest | None:
+    """What a stage of the run in this folder wrote down; None where it has not begun."""
+    values = files.read_json(folder / STAGES_FOLDER / f"{stage}.json")
+    return None if values is None else Manifest.parse(stage, values)
+
+
+def read_outcome(folder: Path) -> Outcome:
+    """What the finished stages of the run in this folder made."""
+    outcome = Outcome()
+    for stage, kind in _RESULTS.items():
+        manifest = read_manifest(folder, stage)
+        if manifest is not None and manifest.result is not None:
+            outcome.add(kind.from_json(manifest.result))
+    return outcome
+
+
+class Pipeline:
+    """The stages of one run.
+
+    :param run: the run.
+    :param manager: calls the hooks.
+    :param until: the last stage to do.
+    """
+
+    def __init__(self, run: "Run", manager: "Manager", until: str) -> None:
+        self.run = run
+        self.manager = manager
+        self.until = until
+        self.outcome = Outcome()
+        self._folder = run.folder / STAGES_FOLDER
+
+    def plan(self) -> list[str]:
+        """The stages that this run does, in order."""
+        wanted = RUN_STAGES[: RUN_STAGES.index(self.until) + 1]
+        return [stage for stage in wanted if self.run.config.provider(stage) != NO_PROVIDER]
+
+    def redo(self, first: str) -> None:
+        """Forget a stage and all later ones, with what they wrote into the run."""
+        outputs = {
+            "stage_data": self.run.prepared_folder,
+            "train": self.run.training_folder,
+            "merge": self.run.merged_folder,
+        }
+        files.remove(self.run.folder / SUMMARY_FILE)
+        for stage in reversed(RUN_STAGES[RUN_STAGES.index(first) :]):
+            files.remove(self._folder / f"{stage}.json")
+            if stage in outputs:
+                files.remove(self.run.path(outputs[stage]))
+
+    def refuse_stale(self, before: str | None) -> None:
+        """Stop when the inputs of a stage that has begun are no longer those that it began with.
+
+        :param before: look at the stages before this one only, since it is done again anyway.
+        :raises UsageError: naming what changed.
+        """
+        for stage in self.plan():
+            if stage == before:
+                return
+            begun = self._manifest(stage)
+            if begun is None:
+                return
+            changed = begun.changed(self._inputs(stage))
+            if changed:
+                raise UsageError(
+                    f"{stage} was done with other inputs: {'; '.join(changed)}",
+                    f"`ftk run --resume {self.run.id} --from {stage}` does it again from there, with the new ones",
+                )
+
+    def go(self) -> Outcome:
+        """Do what is not done yet."""
+        steps: Mapping[str, Callable[[str], Result]] = {
+            "stage_data": self._stage_data,
+            "prepare_model": self._prepare_model,
+            "train": self._train,
+            "merge": self._merge,
+        }
+        for stage in self.plan():
+            result = self._finished(stage) or self._do(stage, steps[stage])
+            self.outcome.add(result)
+        return self.outcome
+
+    def _finished(self, stage: str) -> Result | None:
+        """The result of a stage that is done, and told so."""
+        manifest = self._manifest(stage)
+        if manifest is None or manifest.result is None:
+            return None
+        result = _RESULTS[stage].from_json(manifest.result)
+        missing = [item for item in result.artifacts() if not self.run.path(item).exists()]
+        if missing:
+            self.run.notice(f"{stage} is done again, since {self.run.path(missing[0])} is gone")
+            return None
+        self.run.events.emit("stage_skipped", stage=stage, seconds=manifest.seconds)
+        return result
+
+    def _do(self, stage: str, step: Callable[[str], Result]) -> Result:
+        provider = self.run.config.provider(stage)
+        begun = Manifest(stage, self._inputs(stage))
+        begun.write(self._folder)
+        self.run.at_stage(stage)
+        self.run.events.emit("stage_started", stage=stage, provider=provider)
+        start = time.monotonic()
+        try:
+            result = step(provider)
+        except FtkError as error:
+            if not isinstance(error, Cancelled):
+                self.run.events.emit("stage_failed", stage=stage, message=error.message, remedy=error.remedy)
+            raise
+        seconds = time.monotonic() - start
+        environment = self.run.identity_of(self.manager.declaration(stage, provider).environment)
+        Manifest(stage, begun.inputs, result.to_json(), seconds, environment).write(self._folder)
+        self.run.events.emit("stage_finished", stage=stage, seconds=seconds, result=result.to_json())
+        return result
+
+    def _stage_data(self, provider: str) -> Result:
+        return self.manager.stage_data(provider, self.run)
+
+    def _prepare_model(self, provider: str) -> Result:
+        return self.manager.prepare_model(provider, self.run)
+
+    def _train(self, provider: str) -> Result:
+        assert self.outcome.data is not None and self.outcome.model is not None
+        return self.manager.train(provider, self.run, self.outcome.data, self.outcome.model)
+
+    def _merge(self, provider: str) -> Result:
+        assert self.outcome.model is not None and self.outcome.trained is not None
+        return self.manager.merge(provider, self.run, self.outcome.model, self.outcome.trained)
+
+    def _manifest(self, stage: str) -> Manifest | None:
+        return read_manifest(self.run.folder, stage)
+
+    def _inputs(self, stage: str) -> dict[str, Any]:
+        """Everything that decides a stage's result, by the names in which a change is told."""
+        provider = self.run.config.provider(stage)
+        declaration = self.manager.declaration(stage, provider)
+        inputs: dict[str, Any] = {"provider": provider, "revision": declaration.revision}
+        inputs |= {f"config {key}": self.run.config.get(key) for key in sorted(declaration.keys)}
+        inputs |= {f"config ftk.{name}": self.run.config.setting(name) for name in declaration.block}
+        if stage == "stage_data":
+            inputs |= {f"file {path.name}": files.sha256(path) for path in self.run.data_files()}
+        for needed in _NEEDS.get(stage, ()):
+            manifest = self._manifest(needed)
+            inputs[needed] = manifest.digest if manifest else None
+        return inputs
