@@ -1,9 +1,12 @@
 """What stages hand to each other: small frozen values whose paths mean the same on every machine."""
 
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, cast, get_args, get_type_hints
 
 T = TypeVar("T", bound="Result")
+
+Root = Literal["run", "runs", "cache"]
+"""The folder of the run at hand, the folder of all runs, or the cache."""
 
 DataKind = Literal["sft", "preference", "unpaired"]
 """What rows are trained for: by their labels, by the better of two answers, or by answers that are good or bad."""
@@ -13,11 +16,11 @@ DataKind = Literal["sft", "preference", "unpaired"]
 class Artifact:
     """A file or folder by its place in the run folder or in the cache; each backend knows where those are.
 
-    :param root: `run` or `cache`.
+    :param root: `run`, `cache`, or `runs` for what belongs to another run, whose id is the path's first part.
     :param path: below that root, with forward slashes; empty for the root itself.
     """
 
-    root: Literal["run", "cache"]
+    root: Root
     path: str
 
     def __str__(self) -> str:
@@ -30,7 +33,7 @@ class Artifact:
     def parse(cls, text: str) -> "Artifact":
         """The artifact whose `str()` is `text`."""
         root, _, path = text.partition(":")
-        return cls("cache" if root == "cache" else "run", path)
+        return cls(cast(Root, root), path)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any, BinaryIO, Literal, Protocol
 
 from ftk.accelerator import Accelerator
 from ftk.command import Command, Environment
+from ftk.server import Endpoint, Server
 
 Activity = Literal["idle", "working", "orphaned"]
 """`working`: a driver is at it; `orphaned`: the driver died and a command of its still works; `idle`: nobody."""
@@ -69,6 +70,54 @@ class Backend(Protocol):
 
         :raises UsageError: when somebody works on it.
         """
+        ...
+
+    servers_are_public: bool
+    """Whether a server outlives this machine and answers everybody who knows its address; then it needs a key."""
+
+    def start_server(
+        self, endpoint: Endpoint, environment: Environment, host: str, port: int, key: str | None
+    ) -> Server:
+        """Start a server that stays until it is stopped; return at once, before it is ready.
+
+        It works in the folder of the first of `endpoint.runs`, and its output goes to a file there, with a last line
+        that says how it ended.
+
+        :param environment: the one that its command names.
+        :param host: where to listen, on this machine; a backend elsewhere has addresses of its own.
+        :param port: the same; 0 for one that is free.
+        :param key: what requests must have; it reaches the server through `endpoint.key_variable` alone, so that no
+            list of processes, no log and no event shows it.
+        :raises UsageError: when the address is taken or wrong.
+        """
+        ...
+
+    def servers(self) -> Sequence[Server]:
+        """The servers of all runs that are starting or ready, oldest first."""
+        ...
+
+    def stop_server(self, server_id: str) -> None:
+        """End a server with all its processes, within 10 seconds; one that is gone already is no error."""
+        ...
+
+    def put(self, run_id: str, path: str, content: bytes) -> None:
+        """Write a file of a run, whole or not at all; only for the scratch folder of a visit."""
+        ...
+
+    def visit(self, run_id: str, arguments: Sequence[str]) -> int:
+        """Do a job beside the run, `python -m ftk.runs.visit`, and wait for it, without the run's lock.
+
+        Its standard input is to stay open: it stops when that ends, so that nothing works on for a caller who is gone.
+
+        :param arguments: the job and the scratch folder.
+        :returns: its exit code. Whatever it wrote can then be read.
+        :raises Cancelled: when this process was asked to stop meanwhile; the visit was ended before, with all that it
+            had started.
+        """
+        ...
+
+    def discard(self, run_id: str, path: str) -> None:
+        """Remove the scratch folder of a visit, if it is there."""
         ...
 
     def find_problem(self, environment: Environment) -> str | None:

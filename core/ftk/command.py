@@ -61,19 +61,3 @@ class Command:
     environment: str
     resources: Resources = Resources()
     variables: Mapping[str, str | Artifact] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """A server that is not started yet: the backend starts and watches it.
-
-    :param command: serves on the port until it is stopped.
-    :param port: TCP port.
-    :param health_path: answers 200 as soon as the server is ready, such as `/health`.
-    :param model_name: what requests put into `model`.
-    """
-
-    command: Command
-    port: int
-    health_path: str
-    model_name: str

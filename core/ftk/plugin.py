@@ -5,7 +5,7 @@ from ftk.accelerator import Accelerator, find_accelerator
 from ftk.advice import SMALLER, Advice
 from ftk.artifacts import Artifact, Completions, MergedModel, Model, PreparedModel, StagedData, TrainedModel
 from ftk.backend import Activity, Backend
-from ftk.command import PYTHON, Command, Endpoint, Environment, Resources
+from ftk.command import PYTHON, Command, Environment, Resources
 from ftk.config.inlining import JSON_FILE
 from ftk.config.resolve import Config
 from ftk.config.schema import Schema, complete, find_problems
@@ -42,6 +42,8 @@ from ftk.reporter import EVENTS_VARIABLE, Reporter
 from ftk.runs.cache import Cache
 from ftk.runs.evaluation import SAMPLES_FILE
 from ftk.runs.run import LOG_FILE, FetchedModel, Run
+from ftk.server import HOST, PORT, SERVERS, Endpoint, Served, Server
+from ftk.serving.settings import refuse_settings
 
 __all__ = [
     "BASE_MODEL",
@@ -50,13 +52,16 @@ __all__ = [
     "DATASETS",
     "EVENTS_VARIABLE",
     "FAMILIES",
+    "HOST",
     "JSON_FILE",
     "KINDS",
     "LOCATED",
     "LOG_FILE",
     "OUTPUT_DIR",
+    "PORT",
     "PYTHON",
     "SAMPLES_FILE",
+    "SERVERS",
     "SMALLER",
     "TEST_DATASETS",
     "TOKENISED",
@@ -104,6 +109,8 @@ __all__ = [
     "Run",
     "Schema",
     "Segment",
+    "Served",
+    "Server",
     "StagedData",
     "TemplateRefusal",
     "TokenisedPair",
@@ -128,6 +135,7 @@ __all__ = [
     "name_of_format",
     "options_of_format",
     "plain_suffix",
+    "refuse_settings",
     "stage",
     "template_problem",
     "tokenizer_digest",

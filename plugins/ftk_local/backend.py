@@ -13,18 +13,24 @@ from ftk.plugin import (
     Accelerator,
     Activity,
     Command,
+    Endpoint,
     Environment,
     Environments,
     Home,
+    Server,
     UsageError,
     files,
     find_accelerator,
 )
+from ftk_local.attend import attend
 from ftk_local.lock import DESCRIPTOR_VARIABLE, RunLock
 from ftk_local.processes import GRACE, RUN_VARIABLE, held_back, is_driver, send, stop, workers
+from ftk_local.servers import Servers
 from ftk_local.supervise import supervise
 
 DRIVER = "ftk.runs.driver"
+
+VISIT = "ftk.runs.visit"
 
 
 class LocalBackend:
@@ -34,10 +40,12 @@ class LocalBackend:
     """
 
     name = "local"
+    servers_are_public = False
 
     def __init__(self, home: Home) -> None:
         self.home = home
         self._environments = Environments(home.environments)
+        self._servers = Servers(home, self._environments)
 
     def create(self, run_id: str, draft: Path) -> None:
         """Copy the draft to its place among the runs, and sweep away what a killed attempt left there."""
@@ -116,6 +124,8 @@ class LocalBackend:
 
     def remove(self, run_id: str) -> None:
         """Give the folder a name that no run has, then remove it; its lock is held meanwhile."""
+        if server := self._servers.of_run(run_id):
+            raise UsageError(f"{run_id} is being served", f"`ftk serve --stop {server.id}` ends that")
         lock = RunLock.take(self._folder(run_id))
         if lock is None:
             raise UsageError(f"{run_id} is being worked on", f"`ftk cancel {run_id}` stops it")
@@ -123,6 +133,33 @@ class LocalBackend:
             files.discard(self._folder(run_id))
         finally:
             lock.hand_over()
+
+    def put(self, run_id: str, path: str, content: bytes) -> None:
+        """Write a file of the run."""
+        files.write_bytes(self._folder(run_id) / path, content)
+
+    def visit(self, run_id: str, arguments: Sequence[str]) -> int:
+        """Start the visit in a session of its own, so that nobody but this process stops it."""
+        folder = self._folder(run_id)
+        return attend([sys.executable, "-P", "-m", VISIT, str(folder), str(self.home.cache), *arguments], folder)
+
+    def discard(self, run_id: str, path: str) -> None:
+        """Remove the folder."""
+        files.remove(self._folder(run_id) / path)
+
+    def start_server(
+        self, endpoint: Endpoint, environment: Environment, host: str, port: int, key: str | None
+    ) -> Server:
+        """Start a server with a process that keeps it, in a session of their own."""
+        return self._servers.start(endpoint, environment, host, port, key)
+
+    def servers(self) -> Sequence[Server]:
+        """The servers of all runs, which nothing is written down about."""
+        return self._servers.all()
+
+    def stop_server(self, server_id: str) -> None:
+        """End the server, its keeper and whatever they have started."""
+        self._servers.stop(server_id)
 
     def find_problem(self, environment: Environment) -> str | None:
         """What is missing in the environment's interpreter."""

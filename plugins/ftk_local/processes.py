@@ -24,10 +24,15 @@ LOOK = 0.2
 
 def workers(folder: Path) -> list[psutil.Process]:
     """The driver and all commands that work on the run in this folder, with their children."""
+    return marked(RUN_VARIABLE, str(folder))
+
+
+def marked(variable: str, value: str) -> list[psutil.Process]:
+    """All processes with this variable in their environment."""
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(RUN_VARIABLE) == str(folder):
+            if process.environ().get(variable) == value:
                 found.append(process)
         except psutil.Error:
             continue

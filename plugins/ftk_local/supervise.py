@@ -2,22 +2,18 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ftk.plugin import (
     EVENTS_VARIABLE,
     LOG_FILE,
-    PYTHON,
-    Artifact,
     Cancelled,
     Command,
     FtkError,
     Interpreter,
-    foreign_variables,
 )
 from ftk_local.lock import DESCRIPTOR_VARIABLE
+from ftk_local.placed import Placed
 from ftk_local.processes import GRACE, stop_children
 
 
@@ -34,16 +30,15 @@ def supervise(folder: Path, cache: Path, command: Command, events: Path, interpr
     :returns: its exit code; negative for the signal that ended it.
     :raises Cancelled: when this process was asked to stop; the command is then gone.
     """
-    here = _Paths(folder, cache, interpreter.python)
+    here = Placed(folder, cache, interpreter)
     inherited = os.environ.get(DESCRIPTOR_VARIABLE)
     locks = [int(lock) for lock in (inherited, interpreter.lock) if lock is not None]
-    variables = dict(os.environ) if interpreter.is_own else foreign_variables(interpreter.python, os.environ)
     try:
         with (folder / LOG_FILE).open("ab") as log:
             process = subprocess.Popen(
                 [here.text(part) for part in command.argv],
                 cwd=folder,
-                env={**variables, **here.texts(command.variables), EVENTS_VARIABLE: str(events)},
+                env={**here.variables(command.variables), EVENTS_VARIABLE: str(events)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -64,22 +59,3 @@ def supervise(folder: Path, cache: Path, command: Command, events: Path, interpr
             # A second request may come at any instant, also before the stopping has begun.
             stop_children(0)
         raise
-
-
-@dataclass(frozen=True)
-class _Paths:
-    """What stands in commands for paths, on this machine."""
-
-    folder: Path
-    cache: Path
-    python: Path
-
-    def text(self, part: str | Artifact) -> str:
-        if part == PYTHON:
-            return str(self.python)
-        if isinstance(part, Artifact):
-            return str((self.folder if part.root == "run" else self.cache) / part.path)
-        return part
-
-    def texts(self, variables: Mapping[str, str | Artifact]) -> dict[str, str]:
-        return {name: self.text(value) for name, value in variables.items()}

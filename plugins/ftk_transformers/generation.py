@@ -1,7 +1,7 @@
 """Complete prompts in batches, with a model and perhaps an adapter."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from ftk_transformers.answers import Answers
 from ftk_transformers.embeddings import resize, rows_with
 from ftk_transformers.model_folder import stored_type
 from ftk_transformers.prompts import Options, Prompt, batches, read_prompts
+from ftk_transformers.streaming import Pieces
 
 BATCH = 16
 """Prompts that are completed at once."""
@@ -66,8 +67,11 @@ class Generator:
         return {end for end in [*known, self.tokenizer.eos_token_id] if end is not None}
 
     @torch.inference_mode()
-    def complete(self, prompts: Sequence[Prompt]) -> list[Completion]:
-        """Complete prompts that share their options, all at once."""
+    def complete(self, prompts: Sequence[Prompt], tell: Callable[[str], None]) -> list[Completion]:
+        """Complete prompts that share their options, all at once.
+
+        :param tell: is given the pieces of a completion that is streamed.
+        """
         width = max(len(prompt.input_ids) for prompt in prompts)
         padding = [width - len(prompt.input_ids) for prompt in prompts]
         ids = [[0] * pad + prompt.input_ids for pad, prompt in zip(padding, prompts, strict=True)]
@@ -78,6 +82,7 @@ class Generator:
         output = self.model.generate(
             torch.tensor(ids, device=self.device),
             attention_mask=torch.tensor(mask, device=self.device),
+            streamer=Pieces(self._text, options.stop, tell) if options.stream else None,
             **self._options(options),
         )
         return [self._completion(row, options.stop) for row in output[:, width:].tolist()]
@@ -97,11 +102,14 @@ class Generator:
             "pad_token_id": min(self.ends, default=0),
         }
 
+    def _text(self, tokens: list[int]) -> str:
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+
     def _completion(self, row: list[int], stop: Sequence[str]) -> Completion:
         """Cut off what follows the first end: it is padding."""
         end = next((place for place, token in enumerate(row) if token in self.ends), None)
         new = row if end is None else row[: end + 1]
-        text = self.tokenizer.decode(new, skip_special_tokens=True)
+        text = self._text(new)
         places = [place for item in stop if (place := text.find(item)) >= 0]
         finish = "length" if end is None and not places else "stop"
         return Completion(text[: min(places, default=len(text))], len(new), finish)
@@ -130,7 +138,7 @@ def _complete(generator: Generator, prompts: Sequence[Prompt], answers: Answers)
     reporter = Reporter.from_environment()
     tokens, began = 0, time.monotonic()
     for batch in batches([prompt for prompt in prompts if prompt.number not in answers], BATCH):
-        completions = generator.complete(batch)
+        completions = generator.complete(batch, lambda piece: reporter.emit("text", text=piece))
         answers.add({prompt.number: asdict(item) for prompt, item in zip(batch, completions, strict=True)})
         tokens += sum(item.tokens for item in completions)
         seconds = time.monotonic() - began

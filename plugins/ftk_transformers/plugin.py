@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from ftk.plugin import (
+    HOST,
+    PORT,
     PYTHON,
     Advice,
     Artifact,
@@ -19,6 +21,7 @@ from ftk.plugin import (
     Problem,
     Resources,
     Run,
+    Served,
     StagedData,
     TrainedModel,
     files,
@@ -66,19 +69,14 @@ def generate(run: Run, model: Model, prompts: Artifact, output: Artifact) -> Com
 
 
 @stage(revision=1, environment=ENVIRONMENT.name, default=True)
-def serve(run: Run, model: Model, port: int) -> Endpoint:
+def serve(run: Run, models: Sequence[Served]) -> Endpoint:
     """The OpenAI-compatible server that transformers ships with."""
+    model = models[0].model
     if model.adapter is not None:
         raise FtkError("transformers serves whole models only", f"merge first: `ftk run --resume {run.id}`")
-    options = ("--host", "127.0.0.1", "--port", str(port), "--dtype", "float32")
+    options = ("--host", HOST, "--port", PORT, "--dtype", "float32")
     argv = (PYTHON, "-m", "transformers.cli.transformers", "serve", model.folder, *options)
-    # The server names a model by its folder; see the documentation of `transformers serve`.
-    return Endpoint(
-        command=Command(argv, ENVIRONMENT.name, variables={"HF_HUB_OFFLINE": "1"}),
-        port=port,
-        health_path="/health",
-        model_name=str(run.path(model.folder)),
-    )
+    return Endpoint(Command(argv, ENVIRONMENT.name, variables={"HF_HUB_OFFLINE": "1"}))
 
 
 @hookimpl

@@ -23,6 +23,7 @@ class Options:
     :param top_k: draw from so many of the most probable tokens; 0 for all.
     :param seed: makes what is drawn repeatable; None for another draw each time.
     :param stop: texts at the first of which a completion ends, without it.
+    :param stream: whether the completion, of the only prompt, is told as it comes.
     """
 
     max_new_tokens: int = MAX_NEW_TOKENS
@@ -31,6 +32,7 @@ class Options:
     top_k: int = 0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    stream: bool = False
 
     @classmethod
     def of(cls, line: dict[str, Any]) -> "Options":

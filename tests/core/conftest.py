@@ -19,6 +19,7 @@ from ftk.plugin import (
     PreparedModel,
     Run,
     Schema,
+    Served,
     StagedData,
     TrainedModel,
     hookimpl,
@@ -58,7 +59,7 @@ class Engine:
         return Completions(output)
 
     @stage(revision=1, default=True)
-    def serve(self, run: Run, model: Model, port: int) -> Endpoint:
+    def serve(self, run: Run, models: Sequence[Served]) -> Endpoint:
         raise NotImplementedError
 
 

@@ -171,7 +171,7 @@ bad.jsonl:4: there is nothing to ask; write a `prompt`, or the fields of a row
 bad.jsonl:5: is no JSON: ...; write one object a line, such as {"prompt": "hello"}
 $ sed -n 6p bad.jsonl > worse.jsonl; ftk infer --input worse.jsonl
 error: worse.jsonl:1: the field `question` is missing (it has `answer`); add it, or name the right field
-$ ls runs/*/ | grep -c infer
+$ ls runs/*/ | grep -c generate
 0
 """,
     "rows are looked at as they are trained, with a run and without": """

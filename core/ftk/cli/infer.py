@@ -11,10 +11,7 @@ import click
 from ftk.cli.options import PATH, complete_run, json_option, place_options
 
 if TYPE_CHECKING:
-    from ftk.home import Home
-    from ftk.hooks.manager import Manager
-    from ftk.runs.inference import Answers
-    from ftk.runs.questions import Question
+    from ftk.runs.questions import Answers, Question
     from ftk.runs.record import RunRecord
 
 
@@ -61,14 +58,12 @@ def command(
     """
     _refuse_mixture(prompt, fields, source, target, sampling)
     from ftk.cli.options import open_backend
-    from ftk.home import Home
     from ftk.runs.inference import find_tuned
 
     questions = _questions(prompt, fields, source)
     options = {name: value for name, value in sampling.items() if value not in (None, ())}
-    place, manager = open_backend(runs_dir, backend)
-    record = find_tuned(place, run_name)
-    answers = _ask(Home.find(runs_dir), manager, record, questions, options, base, many=source is not None)
+    record = find_tuned(open_backend(runs_dir, backend)[0], run_name)
+    answers = _ask(record, questions, options, base, many=source is not None)
     if source:
         _write(questions, answers, target)
     elif as_json:
@@ -95,13 +90,7 @@ def _refuse_mixture(
 
 
 def _ask(
-    home: "Home",
-    manager: "Manager",
-    record: "RunRecord",
-    questions: "Sequence[Question]",
-    options: Mapping[str, Any],
-    base: bool,
-    many: bool,
+    record: "RunRecord", questions: "Sequence[Question]", options: Mapping[str, Any], base: bool, many: bool
 ) -> "Answers":
     """The answers; of many, the progress is shown, and a call that is stopped can go on."""
     from ftk.cli.view import make_view
@@ -110,9 +99,9 @@ def _ask(
 
     try:
         if not many:
-            return ask(home, manager, record, questions, options, base, resumable=False)
+            return ask(record, questions, options, base, resumable=False)
         with make_view() as view:
-            return ask(home, manager, record, questions, options, base, resumable=True, show=view.show)
+            return ask(record, questions, options, base, resumable=True, show=view.show)
     except Cancelled:
         click.echo("stopped; the same call goes on" if many else "stopped", err=True)
         raise click.Abort from None

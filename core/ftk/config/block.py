@@ -7,6 +7,7 @@ from ftk.environments.choosing import ENVIRONMENTS
 from ftk.hooks.manager import Manager
 from ftk.hooks.stages import PROVIDED
 from ftk.loggers.choosing import LOGGERS, LOGGING
+from ftk.serving.settings import SERVE
 
 EVALUATE: Schema = {
     "type": "object",
@@ -68,6 +69,7 @@ CORE_BLOCK: Mapping[str, Schema] = {
     "loggers": LOGGERS,
     "logging": LOGGING,
     "evaluate": EVALUATE,
+    "serve": SERVE,
 }
 
 

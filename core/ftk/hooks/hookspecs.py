@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ftk.advice import Advice
     from ftk.artifacts import Artifact, Completions, MergedModel, Model, PreparedModel, StagedData, TrainedModel
     from ftk.backend import Backend
-    from ftk.command import Endpoint, Environment
+    from ftk.command import Environment
     from ftk.config.resolve import Config
     from ftk.data.formats import DatasetFormat
     from ftk.diagnosis import Diagnosis
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ftk.home import Home
     from ftk.loggers.logger import Logger
     from ftk.runs.run import FetchedModel, Run
+    from ftk.server import Endpoint, Served
 
 VERSION = 1
 """Raised when a hook changes in a way that its implementations must follow; plugins may state it as `FTK_HOOKS`."""
@@ -76,13 +77,14 @@ def merge(run: "Run", model: "PreparedModel", trained: "TrainedModel") -> "Merge
 
 
 @hookspec(firstresult=True)
-def serve(run: "Run", model: "Model", port: int) -> "Endpoint":
-    """Describe the server that answers with a model. Nothing is started: that is the backend's part.
+def serve(run: "Run", models: "Sequence[Served]") -> "Endpoint":
+    """Describe an OpenAI-compatible server. Called by `ftk serve`, where the run lives; the backend starts the server.
 
-    :param run: the run.
-    :param model: what to serve.
-    :param port: the TCP port to listen on, at 127.0.0.1.
-    :returns: the command to start and how to know that it is ready.
+    :param run: the run; `run.config.ftk["serve"]` says how to serve. A setting that the server does not have is
+        refused by name.
+    :param models: what to serve, by name. The first is what was asked for; where there are several, they are adapters
+        of the same base model, and perhaps that itself.
+    :returns: the command to start, and how to know that it is ready.
     """
 
 
@@ -93,7 +95,8 @@ def generate(run: "Run", model: "Model", prompts: "Artifact", output: "Artifact"
     :param run: the run.
     :param model: what to ask.
     :param prompts: JSON lines with `input_ids` or `prompt`, `max_new_tokens` and `temperature` (0 is greedy); perhaps
-        `top_p`, `top_k`, `seed` and `stop` (a list of texts).
+        `top_p`, `top_k`, `seed` and `stop` (a list of texts). A single one may have `stream`: then its answer is wanted
+        as it comes, by events `text` with the next piece as `text`, as far as the provider can.
     :param output: the file to write. What an earlier call for the same prompts, which was killed, left beside it may be
         used.
     :returns: the answers, in the prompts' order.

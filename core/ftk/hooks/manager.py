@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from ftk.accelerator import Kind
 from ftk.artifacts import Artifact, Completions, MergedModel, Model, PreparedModel, StagedData, TrainedModel
-from ftk.command import Endpoint, Environment
+from ftk.command import Environment
 from ftk.config.schema import Schema
 from ftk.errors import PluginError, UsageError
 from ftk.hooks.loading import PluginFile, disabled_plugins, find_entries, reason
 from ftk.hooks.registry import Registry, of_type
 from ftk.hooks.stages import PROVIDED, StageDeclaration
+from ftk.server import Endpoint, Served
 
 if TYPE_CHECKING:
     from ftk.advice import Advice
@@ -134,9 +135,9 @@ class Manager(Registry):
         """See `hookspecs.merge`."""
         return self.call_chosen("merge", provider, MergedModel, run=run, model=model, trained=trained)
 
-    def serve(self, provider: str, run: "Run", model: Model, port: int) -> Endpoint:
+    def serve(self, provider: str, run: "Run", models: Sequence[Served]) -> Endpoint:
         """See `hookspecs.serve`."""
-        return self.call_chosen("serve", provider, Endpoint, run=run, model=model, port=port)
+        return self.call_chosen("serve", provider, Endpoint, run=run, models=models)
 
     def generate(self, provider: str, run: "Run", model: Model, prompts: Artifact, output: Artifact) -> Completions:
         """See `hookspecs.generate`."""

@@ -74,7 +74,7 @@ TEST_DATASETS: Schema = {
     "description": "data sets to evaluate on, in place of a share of the others",
 }
 TAKEN = (
-    *("events", "stages", "evaluate", "last_run_prepared", "loggers", "plugins", "infer-.*"),
+    *("events", "stages", "evaluate", "last_run_prepared", "loggers", "plugins", "servers", "infer-.*"),
     r"(test-)?data(-\d+)?",
     r".*\.(ya?ml|jsonl?|csv|tsv|parquet|arrow|txt|gz|zst|partial)",
 )

@@ -6,27 +6,24 @@ A backend starts it; terminals only read its events.
 import argparse
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ftk import files, refusals
-from ftk.advice import find_advice
+from ftk import files
 from ftk.config.marked_yaml import read_yaml
-from ftk.config.resolve import Config, load_resolved, parse_set, resolve
+from ftk.config.resolve import Config, parse_set, resolve
 from ftk.errors import Cancelled, FtkError, UsageError
-from ftk.home import Home
 from ftk.hooks.manager import Manager
 from ftk.hooks.stages import RUN_STAGES
-from ftk.hooks.trust import read_plugin_file
 from ftk.loggers.choosing import keys_without_effect
 from ftk.loggers.logged import logged, sync
-from ftk.runs.cache import Cache
 from ftk.runs.create import RESOLVED_FILE
 from ftk.runs.evaluation import evaluate
 from ftk.runs.events import BEGINNING, SYNCED
+from ftk.runs.failure import told
+from ftk.runs.opening import open_run
 from ftk.runs.pipeline import Pipeline
 from ftk.runs.run import Run
 from ftk.runs.versions import find_versions
@@ -45,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in STOP_SIGNALS:
         signal.signal(number, _stop)
-    run, manager = _open(options.folder, options.cache)
+    run, manager = open_run(options.folder, options.cache)
     run.events.emit(BEGINNING)
     if options.sync:
         return _sync(run, options.sync)
@@ -53,32 +50,21 @@ def main(arguments: Sequence[str]) -> int:
         # A backend may start the driver with these held back, so that none comes before it can be answered.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         _drive(run, manager, options)
-    except FtkError as error:
-        if error.__cause__:
-            traceback.print_exception(error)  # a plugin's bug, for its author
-        return _end(run, error)
-    except OSError as error:
-        advice, refused = find_advice(str(error), 1, ()), refusals.expected(error)
-        if advice:
-            return _end(run, FtkError(refusals.told(error), advice.remedy_for(run.id)))
-        return _end(run, refused or FtkError(refusals.told(error)))
     except Exception as error:
-        remedy = f"a bug of ftk or a plugin: `ftk logs {run.id}` has more"
-        _end(run, FtkError(f"{type(error).__name__}: {error}", remedy))
-        raise
+        return _end(run, told(error, run.id))
     run.events.emit("run_finished", status="finished", code=0, message=None, remedy=None)
     return 0
 
 
 def _sync(run: Run, loggers: Sequence[str]) -> int:
-    told: dict[str, Any] = {"code": 0, "message": None, "remedy": None}
+    word: dict[str, Any] = {"code": 0, "message": None, "remedy": None}
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         sync(run, loggers)
     except FtkError as error:
-        told = {"code": error.exit_code, "message": error.message, "remedy": error.remedy}
-    run.events.emit(SYNCED, **told)
-    return int(told["code"])
+        word = {"code": error.exit_code, "message": error.message, "remedy": error.remedy}
+    run.events.emit(SYNCED, **word)
+    return int(word["code"])
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -94,16 +80,6 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _stop(number: int, frame: FrameType | None) -> None:
     raise Cancelled(now=number == signal.SIGINT)
-
-
-def _open(folder: Path, cache: Path) -> tuple[Run, Manager]:
-    config = load_resolved((folder / RESOLVED_FILE).read_text(encoding="utf-8"))
-    plugins = [read_plugin_file(folder / item) for item in config.ftk["plugins"]]
-    manager = Manager.load(config.ftk["disable_plugins"], plugins)
-    backend = manager.backend(config.ftk["backend"], Home(folder.parent, cache))
-    run = Run(folder, Cache(cache), config, manager, backend)
-    manager.tell = run.notice
-    return run, manager
 
 
 def _drive(run: Run, manager: Manager, options: argparse.Namespace) -> None:
@@ -149,12 +125,12 @@ class _Refused(UsageError):
 
 def _end(run: Run, error: FtkError) -> int:
     remedy = error.remedy or f"`ftk run --resume {run.id}` goes on where it stopped"
-    told = {"code": error.exit_code, "message": error.message, "remedy": remedy}
+    word = {"code": error.exit_code, "message": error.message, "remedy": remedy}
     if isinstance(error, _Refused):
-        run.events.emit("run_refused", **told)
+        run.events.emit("run_refused", **word)
     else:
         status = "cancelled" if isinstance(error, Cancelled) else "failed"
-        run.events.emit("run_finished", status=status, **told)
+        run.events.emit("run_finished", status=status, **word)
     return error.exit_code
 
 

@@ -42,6 +42,20 @@ class Question:
         return None
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What a model made of questions.
+
+    :param answers: `text`, `tokens` and `finish` of each, in the questions' order.
+    :param tokens: that were generated this time; 0 where the engine does not say.
+    :param seconds: that it took, without loading the model.
+    """
+
+    answers: list[dict[str, Any]]
+    tokens: int
+    seconds: float
+
+
 def read_questions(path: Path) -> list[Question]:
     """The questions in a file of JSON lines: texts, or objects with `prompt` or with the fields of a row.
 

@@ -10,7 +10,7 @@ from ftk import files
 from ftk.accelerator import Accelerator
 from ftk.advice import find_advice
 from ftk.artifacts import Artifact
-from ftk.command import Command
+from ftk.command import Command, Environment
 from ftk.config.resolve import Config
 from ftk.data.sources import data_sets
 from ftk.data.tokenizer import REVISION as TOKENIZER_REVISION
@@ -103,8 +103,8 @@ class Run:
 
     def path(self, artifact: Artifact) -> Path:
         """Where an artifact lies on the driver's machine."""
-        root = self.folder if artifact.root == "run" else self.cache.root
-        return root / artifact.path
+        roots = {"run": self.folder, "runs": self.folder.parent, "cache": self.cache.root}
+        return roots[artifact.root] / artifact.path
 
     def data_files(self) -> list[Path]:
         """The files and folders of the config's data sets in the run, in their order."""
@@ -176,16 +176,24 @@ class Run:
         """What commands of an environment run in, for the record; None for no environment."""
         return identity(choose(environment, self.config, self._manager, self._backend)) if environment else None
 
+    def make_ready(self, name: str) -> Environment:
+        """An environment of commands, which is built where it is missing.
+
+        :raises UsageError: when commands cannot run in it.
+        """
+        environment = choose(name, self.config, self._manager, self._backend)
+        if problem := self._backend.find_problem(environment):
+            raise UsageError(problem, environment.remedy)
+        self._backend.realise(environment, self.events.emit)
+        return environment
+
     def execute(self, command: Command) -> None:
         """Run a command in its environment and wait for it.
 
         :raises CommandFailed: when it ends with an error; a known failure carries its remedy.
         :raises Cancelled: when the person asked the run to stop.
         """
-        environment = choose(command.environment, self.config, self._manager, self._backend)
-        if problem := self._backend.find_problem(environment):
-            raise UsageError(problem, environment.remedy)
-        self._backend.realise(environment, self.events.emit)
+        environment = self.make_ready(command.environment)
         number = 1 + sum(1 for _ in (self.folder / self._events_folder).glob(f"{self._stage}-*.jsonl"))
         events = f"{self._events_folder}/{self._stage}-{number}.jsonl"
         self.events.emit("command_started", stage=self._stage, argv=[str(part) for part in command.argv])

@@ -94,6 +94,33 @@ def files_can_be_read(subject: Subject) -> str | None:
     return "a file that is not there could be opened"
 
 
+def scratch_comes_and_goes(subject: Subject) -> str | None:
+    """A file can be written into a scratch folder, read, and removed with it; what is gone already is no error."""
+    record = subject.newest()
+    backend = record.backend
+    backend.put(record.id, "scratch/deep/file", b"kept")
+    if backend.open(record.id, "scratch/deep/file").read() != b"kept":
+        return "what was written is not what is read"
+    backend.discard(record.id, "scratch")
+    backend.discard(record.id, "scratch")
+    left = list(backend.list(record.id, ""))
+    return f"it leaves {left}" if "scratch" in left else None
+
+
+def a_model_can_be_asked(subject: Subject) -> str | None:
+    """The model of a run can be asked, what is wrong with a question is told, and neither leaves anything in the run."""
+    record = subject.newest()
+    before = set(record.backend.list(record.id, ""))
+    asked = subject.ftk("infer", "--backend", subject.name, "--field", "question=what is 1 and 1?")
+    if asked.returncode:
+        return asked.stderr.strip()[-2000:]
+    refused = subject.ftk("infer", "--backend", subject.name, "--field", "colour=red")
+    if refused.returncode != UsageError.exit_code or "question" not in refused.stderr:
+        return f"a wrong question ends with {refused.returncode} and {refused.stderr.strip()[-2000:]!r}"
+    left = set(record.backend.list(record.id, "")) - before
+    return f"it leaves {sorted(left)}" if left else None
+
+
 def output_is_kept(subject: Subject) -> str | None:
     """What commands print is kept in the log."""
     (subject.ftk.folder / f"{ENGINE}.py").write_text(_engine_source() + "\nprint('heard')\n", encoding="utf-8")
@@ -164,6 +191,8 @@ def a_run_is_removed(subject: Subject) -> str | None:
 BACKEND_CHECKS: Sequence[Check[Subject]] = (
     runs_are_listed,
     files_can_be_read,
+    scratch_comes_and_goes,
+    a_model_can_be_asked,
     output_is_kept,
     a_failed_command_fails_the_run,
     a_working_run_is_known,

@@ -1,6 +1,8 @@
 """The commands of the toy engine: `python -m ftk_toy train|merge|generate PATHS`."""
 
 import json
+import os
+import re
 import signal
 import sys
 import time
@@ -15,6 +17,9 @@ STOPPED = 128 + signal.SIGTERM
 """Exit code of a training that was asked to stop, as a shell has it."""
 
 LEARNED_FILE = "learned.json"
+
+PAUSE = float(os.environ.get("TOY_PAUSE", "0"))
+"""Seconds before each word of an answer."""
 
 
 class Training:
@@ -112,13 +117,18 @@ def merge(base: Path, adapter: Path, target: Path) -> None:
 def generate(base: Path, adapter: Path, prompts: Path, output: Path) -> None:
     """Answer each prompt with what was learned for it, or with its length."""
     learned = files.read_json(adapter / LEARNED_FILE) or {}
+    reporter = Reporter.from_environment()
     answers = []
     for request in _read_lines(prompts):
         ids = request.get("input_ids") or _encode(base, request["prompt"])
         text = learned.get(_key(ids), f"{len(ids)} characters")
+        for word in re.findall(r"\S+\s*", text):
+            time.sleep(PAUSE)
+            if request.get("stream"):
+                reporter.emit("text", text=word)
         answers.append({"text": text, "tokens": len(text), "finish": "stop"})
     files.write_text(output, "".join(json.dumps(answer) + "\n" for answer in answers))
-    Reporter.from_environment().emit("generation", done=len(answers), of=len(answers))
+    reporter.emit("generation", done=len(answers), of=len(answers))
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

@@ -27,8 +27,10 @@ from ftk.plugin import (
     Backend,
     Cancelled,
     Command,
+    Endpoint,
     Environment,
     Home,
+    Server,
     UsageError,
     files,
     hookimpl,
@@ -47,6 +49,7 @@ class MypluginBackend:
     """Keeps runs as folders of `home.runs`."""
 
     name = "myplugin"
+    servers_are_public = False
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -108,6 +111,37 @@ class MypluginBackend:
             raise UsageError(f"{run_id} is being worked on", f"`ftk cancel {run_id}` stops it")
         files.discard(self._folder(run_id))
         os.close(lock)
+
+    def put(self, run_id: str, path: str, content: bytes) -> None:
+        """Write a file of the run."""
+        files.write_bytes(self._folder(run_id) / path, content)
+
+    def visit(self, run_id: str, arguments: Sequence[str]) -> int:
+        """Run the visit as a process; left early, the block closes its standard input, which ends it."""
+        folder = self._folder(run_id)
+        argv = [sys.executable, "-P", "-m", "ftk.runs.visit", str(folder), str(self.home.cache), *arguments]
+        with (
+            (folder / LOG_FILE).open("ab") as log,
+            subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True) as visit,
+        ):
+            return visit.wait()
+
+    def discard(self, run_id: str, path: str) -> None:
+        """Remove the folder."""
+        files.remove(self._folder(run_id) / path)
+
+    def start_server(
+        self, endpoint: Endpoint, environment: Environment, host: str, port: int, key: str | None
+    ) -> Server:
+        """No server is started."""
+        raise UsageError(f"{self.name} starts no servers", "serve the run on a backend that does")
+
+    def servers(self) -> Sequence[Server]:
+        """None."""
+        return []
+
+    def stop_server(self, server_id: str) -> None:
+        """There is none."""
 
     def find_problem(self, environment: Environment) -> str | None:
         """All commands run in ftk's own interpreter."""

@@ -1,0 +1,28 @@
+"""Open a run where it lives, as the driver and visits do."""
+
+from pathlib import Path
+
+from ftk.config.resolve import load_resolved
+from ftk.home import Home
+from ftk.hooks.manager import Manager
+from ftk.hooks.trust import read_plugin_file
+from ftk.runs.cache import Cache
+from ftk.runs.create import RESOLVED_FILE
+from ftk.runs.events import FOLDER
+from ftk.runs.run import Run
+
+
+def open_run(folder: Path, cache: Path, events_folder: str = FOLDER) -> tuple[Run, Manager]:
+    """A run, with the plugins that its config chose.
+
+    :param folder: the run's folder.
+    :param cache: the cache's folder.
+    :param events_folder: where in the run's folder this process and its commands report.
+    """
+    config = load_resolved((folder / RESOLVED_FILE).read_text(encoding="utf-8"))
+    plugins = [read_plugin_file(folder / item) for item in config.ftk["plugins"]]
+    manager = Manager.load(config.ftk["disable_plugins"], plugins)
+    backend = manager.backend(config.ftk["backend"], Home(folder.parent, cache))
+    run = Run(folder, Cache(cache), config, manager, backend, events_folder)
+    manager.tell = run.notice
+    return run, manager

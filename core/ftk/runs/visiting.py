@@ -1,0 +1,121 @@
+"""Have a job done beside a run, wherever the run lives; see `ftk.runs.visit`."""
+
+import json
+import secrets
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from ftk import files
+from ftk.errors import Cancelled, FtkError, UsageError
+from ftk.runs.events import Event, EventReader
+from ftk.runs.record import RunRecord
+from ftk.runs.visit import FINISHED, REQUEST_FILE, RESULT_FILE, STOP_SIGNALS
+
+POLL = 0.1
+"""Seconds between two looks at what is reported."""
+
+Show = Callable[[Event], None]
+
+
+def visit(
+    record: RunRecord,
+    job: str,
+    inputs: Mapping[str, Any],
+    resumable: bool = False,
+    show: Show = lambda event: None,
+) -> Any:
+    """Do a job and give its result; a visit that is stopped leaves nothing, unless it can be gone on with.
+
+    :param record: the run.
+    :param job: one of `ftk.runs.visit.JOBS`.
+    :param inputs: JSON values for it.
+    :param resumable: keep what was done by a visit that ended before its time, for the same job with the same inputs.
+    :param show: is given the events of the visit and its commands meanwhile.
+    :raises FtkError: what the job ended with.
+    """
+    scratch = f"{job}-{_digest(record, inputs) if resumable else secrets.token_hex(8)}"
+    request = json.dumps({"inputs": inputs, "resumable": resumable})
+    kept = resumable
+    try:
+        with _stopped_by_signals():
+            record.backend.put(record.id, f"{scratch}/{REQUEST_FILE}", request.encode())
+            with _watched(record, scratch, show) as seen:
+                code = record.backend.visit(record.id, (job, scratch))
+            if code:
+                raise _failure(record, code, seen)
+            result = record.read_json(f"{scratch}/{RESULT_FILE}")
+        kept = False
+        return result
+    except UsageError:
+        kept = False  # it would end in the same way again
+        raise
+    finally:
+        if not kept:
+            record.backend.discard(record.id, scratch)
+
+
+def _digest(record: RunRecord, inputs: Mapping[str, Any]) -> str:
+    """What makes two visits the same: also the models that the run has made meanwhile."""
+    return files.sha256_of([inputs, record.manifests()])[:16]
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Have Ctrl-C and a closed terminal end the visit, which would go on by itself."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Cancelled(now=True)
+
+    # One that is ignored, as by nohup, stays so.
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    before = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _watched(record: RunRecord, scratch: str, show: Show) -> Iterator[list[Event]]:
+    """Show the events of a visit while the block runs, and what is left of them at its end; the block is given all."""
+    reader = EventReader(record.backend, record.id, scratch)
+    reader.new()  # those of an earlier visit
+    seen: list[Event] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        for event in reader.new():
+            seen.append(event)
+            show(event)
+
+    def watch() -> None:
+        while not ended.wait(POLL):
+            look()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        watcher.join()
+        look()
+
+
+def _failure(record: RunRecord, code: int, seen: list[Event]) -> FtkError:
+    """What a visit ended with: its own word, or how it was ended without one."""
+    if code == Cancelled.exit_code:
+        return Cancelled(now=True)
+    last = next((event for event in reversed(seen) if event.kind == FINISHED), None)
+    if last is None:
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return FtkError(f"the work beside {record.id} {how}", f"`ftk logs {record.id}` may say why")
+    kind = UsageError if code == UsageError.exit_code else FtkError
+    return kind(last["message"], last["remedy"])

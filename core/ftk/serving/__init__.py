@@ -1,0 +1,1 @@
+"""Servers of runs: described where the run lives, started, watched and talked to from any machine."""
