@@ -9,7 +9,7 @@ from ftk.command import PYTHON, Command, Environment, Resources
 from ftk.config.inlining import JSON_FILE
 from ftk.config.resolve import Config
 from ftk.config.schema import Schema, complete, find_problems
-from ftk.data.chat import ChatTemplate, TemplateRefusal, template_problem
+from ftk.data.chat import ChatTemplate, TemplateRefusal, choose_template, template_problem
 from ftk.data.formats import (
     FAMILIES,
     TOKENISED,
@@ -19,6 +19,7 @@ from ftk.data.formats import (
     Pair,
     RowError,
     Segment,
+    Turns,
     Unpaired,
     bind,
     entry_problems,
@@ -117,9 +118,11 @@ __all__ = [
     "TokenisedRow",
     "TokenisedUnpaired",
     "TrainedModel",
+    "Turns",
     "Unpaired",
     "UsageError",
     "bind",
+    "choose_template",
     "complete",
     "data_sets",
     "download",

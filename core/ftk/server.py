@@ -37,6 +37,7 @@ class Endpoint:
     :param key_variable: the environment variable in which the server looks for the key that requests must have; with
         none set, it answers everybody. None for a server that cannot ask for a key.
     :param models: filled in by ftk: the names of what is served.
+    :param chats: filled in by ftk: whether they have a chat template, and so answer conversations.
     :param runs: filled in by ftk: the ids of the runs that it reads; the first is the one in whose folder it works.
     """
 
@@ -44,6 +45,7 @@ class Endpoint:
     health_path: str = "/health"
     key_variable: str | None = None
     models: tuple[str, ...] = ()
+    chats: bool = False
     runs: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -56,6 +58,7 @@ class Endpoint:
             "health_path": self.health_path,
             "key_variable": self.key_variable,
             "models": list(self.models),
+            "chats": self.chats,
             "runs": list(self.runs),
         }
 
@@ -64,8 +67,14 @@ class Endpoint:
         """The endpoint whose `to_json()` is `values`."""
         variables = {name: _from_json(value) for name, value in values["variables"].items()}
         command = Command(tuple(map(_from_json, values["argv"])), values["environment"], variables=variables)
-        models, runs = tuple(values["models"]), tuple(values["runs"])
-        return cls(command, values["health_path"], values["key_variable"], models, runs)
+        return cls(
+            command,
+            values["health_path"],
+            values["key_variable"],
+            tuple(values["models"]),
+            values["chats"],
+            tuple(values["runs"]),
+        )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ftk.plugin import (
     Segment,
     TokenisedRow,
     UsageError,
+    choose_template,
 )
 from ftk_formats.asking import chat_prompt
 from ftk_formats.conversation import Reader, Turn
@@ -96,6 +97,10 @@ class Chat:
     def bound(self, tokenizer: RowTokenizer, options: Mapping[str, Any]) -> DatasetFormat:
         """The format with the template and the end tokens."""
         return _BoundChat(tokenizer, options)
+
+    def template(self, options: Mapping[str, Any], own: str | None) -> str | None:
+        """The template that the data set is rendered with."""
+        return choose_template(options.get("chat_template"), options.get("chat_template_jinja"), own)
 
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> Sequence[Segment]:
         """Nothing yet but what is wrong with a row: only the tokenizer knows its template."""

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ftk.plugin import DatasetFormat, Schema, Segment
+from ftk.plugin import DatasetFormat, Schema, Segment, Turns
 from ftk_formats import fields
+from ftk_formats.user_defined import MARK
 
 NO_OPTIONS: Schema = {"type": "object", "additionalProperties": False, "properties": {}}
 
@@ -142,6 +143,14 @@ class Instructions:
     def prompt(self, row: Mapping[str, Any], options: Mapping[str, Any]) -> Sequence[Segment]:
         """The prompt alone."""
         return [Segment(self._prompt(self.read(fields.Asked(row))), trained=False)]
+
+    def template(self, options: Mapping[str, Any], own: str | None) -> Turns:
+        """What stands around an instruction without an input."""
+        before, _, after = self.turn.without.format(instruction=MARK, input="").partition(MARK)
+        system = self.system.without if self.system else ""
+        before_system, _, after_system = self.turn.system.format(system=MARK).partition(MARK)
+        without = before_system + after_system if self.always else ""
+        return Turns(before, after, system, before_system, after_system, without)
 
     def _prompt(self, parts: Parts) -> str:
         system, form = parts.system, self.turn.with_input if parts.given else self.turn.without

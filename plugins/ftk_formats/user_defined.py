@@ -1,10 +1,16 @@
 """The format whose fields and templates stand in the config itself."""
 
 from collections.abc import Mapping, Sequence
+from string import Formatter
 from typing import Any
 
-from ftk.plugin import USER_DEFINED, RowError, Schema, Segment
+from ftk.plugin import USER_DEFINED, RowError, Schema, Segment, Turns
 from ftk_formats import fields
+
+MARK = "\0"
+"""Stands for what a person says."""
+
+NO_INPUT_FORMAT = "{instruction} "
 
 TEXT: Schema = {"type": "string"}
 
@@ -38,7 +44,7 @@ class UserDefined:
             "field_input": {**TEXT, "default": "input"},
             "field_output": {**TEXT, "default": "output"},
             "format": {**template("instruction", "input"), "default": "{instruction} {input} "},
-            "no_input_format": {**template("instruction", "input"), "default": "{instruction} "},
+            "no_input_format": {**template("instruction", "input"), "default": NO_INPUT_FORMAT},
         },
     }
     example = {"instruction": "2+2?", "output": "4"}
@@ -54,6 +60,15 @@ class UserDefined:
         """The prompt alone."""
         return [Segment(_prompt(row, options), trained=False)]
 
+    def template(self, options: Mapping[str, Any], own: str | None) -> Turns | None:
+        """What stands around a question: one without an input, or with its input where only that has a form."""
+        turn, given = options["no_input_format"], ""
+        if turn == NO_INPUT_FORMAT and "{input}" in options["format"]:
+            turn, given = options["format"], MARK
+        question = around(turn, instruction=MARK, input=given)
+        system = around(options["system_format"], system=MARK)
+        return question and system and Turns(*question, options["system_prompt"], *system)
+
 
 def _prompt(row: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     instruction = fields.text(row, options["field_instruction"])
@@ -66,6 +81,17 @@ def _system(row: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     field = options["field_system"]
     system = fields.optional_text(row, field) if field in row else options["system_prompt"]
     return fill(options["system_format"], system=system) if system else ""
+
+
+def around(form: str, **values: str) -> tuple[str, str] | None:
+    """The fixed texts before the first `MARK` of a filled template and after the last one.
+
+    None where there is none, or where the template does more with a value than to put it there.
+    """
+    if any(spec or conversion for _, _, spec, conversion in Formatter().parse(form)):
+        return None
+    before, mark, rest = fill(form, **values).partition(MARK)
+    return (before, rest.rpartition(MARK)[2]) if mark else None
 
 
 def fill(form: str, **values: str) -> str:

@@ -12,7 +12,7 @@ def free_port(host: str, port: int) -> int:
     :raises UsageError: where nothing can listen there.
     """
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror:
         raise UsageError(f"there is no host {host!r}", "name an address of this machine, such as 127.0.0.1") from None
     with socket.socket(family, kind) as listener:
@@ -28,7 +28,8 @@ def free_port(host: str, port: int) -> int:
 
 def url_of(host: str, port: int) -> str:
     """Where a server at this address is asked."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    asked = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # those mean all addresses of this machine
+    return f"http://[{asked}]:{port}" if ":" in asked else f"http://{asked}:{port}"
 
 
 def _refusal(host: str, port: int, error: OSError) -> UsageError:

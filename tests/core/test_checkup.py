@@ -22,7 +22,7 @@ class Helpful:
     """A plugin with an environment and a finding of its own."""
 
     @stage(revision=1, environment="rocket")
-    def serve(self, run: Any, model: Any, port: int) -> Any:
+    def serve(self, run: Any, models: Any) -> Any:
         """Does nothing."""
 
     @hookimpl

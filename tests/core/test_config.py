@@ -73,6 +73,12 @@ def test_every_default_and_provider_is_filled_in(resolved: Resolve) -> None:
         "loggers": [],
         "logging": {"drain": 10, "system_interval": 15},
         "evaluate": {"rows": 32, "samples": 3, "max_new_tokens": 96},
+        "serve": {
+            "host": "127.0.0.1",
+            "port": 8000,
+            **dict.fromkeys(("dtype", "max_model_len", "gpu_memory", "max_concurrency", "max_request_bytes")),
+            "arguments": [],
+        },
         "limits": {"share": 0.5},
     }
     assert [config.provider(name) for name in ("train", "merge")] == ["stub", "stub"]

@@ -70,3 +70,13 @@ def test_a_run_on_copies_is_the_same(ftk, toy_config: Path) -> None:
 @pytest.mark.slow
 def test_a_real_run_on_copies_is_the_same(ftk, tiny_config: Path) -> None:
     _assert_same_from_both(ftk, tiny_config)
+
+
+def test_a_model_on_copies_is_asked(ftk, toy_config: Path) -> None:
+    search = {"PYTHONPATH": f"{COPYING}:{ftk.variables['PYTHONPATH']}"}
+    assert ftk("run", toy_config, "--backend", "copying", "--detach", **search).returncode == 0
+    ftk.wait_for(lambda: ftk.has_run() and ftk.events("run_finished"))
+    names = sorted(item.name for item in ftk.run_folder().iterdir())
+    asked = ftk("infer", "hello", "--backend", "copying", **search)
+    assert (asked.stdout, asked.stderr) == ("5 characters\n", "")
+    assert sorted(item.name for item in ftk.run_folder().iterdir()) == names

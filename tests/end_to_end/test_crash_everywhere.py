@@ -2,6 +2,9 @@
 
 import inspect
 import json
+import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,10 @@ from ftk import files
 CRASHING = Path(__file__).parent / "crashing"
 
 SAMPLES = 10
-"""Moments that the plain run tries; `pytest -m slow` tries all."""
+"""Moments that the plain run tries, spread over all."""
+
+ALL_MOMENTS = bool(os.environ.get("FTK_TEST_ALL_MOMENTS"))
+"""Whether the slow test tries each of them, and not only one of each kind."""
 
 SHORT = ("--set", "max_steps=3")
 """Steps with a checkpoint in the middle and one at the end."""
@@ -32,12 +38,12 @@ def test_every_operation_of_files_is_counted() -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(make_ftk, write_toy_config, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], int]:
-    """What an undisturbed run leaves, and how many moments it has."""
+def whole(make_ftk, write_toy_config, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list[str]]:
+    """What an undisturbed run leaves, and the moments that it has."""
     ftk = make_ftk(tmp_path_factory.mktemp("whole"))
     done = ftk("run", write_toy_config(ftk.folder), *SHORT, **_variables(ftk, 0))
     assert done.returncode == 0, done.stderr
-    return _content(ftk.run_folder()), (ftk.folder / "moments").stat().st_size
+    return _content(ftk.run_folder()), (ftk.folder / "moments").read_text().splitlines()
 
 
 def _variables(ftk, moment: int) -> dict[str, str]:
@@ -93,21 +99,31 @@ def _assert_can_be_finished(ftk, config: Path, whole: dict[str, Any]) -> None:
 @pytest.mark.parametrize("sample", range(SAMPLES))
 def test_a_run_survives_a_crash(sample: int, ftk, toy_config: Path, whole) -> None:
     content, moments = whole
-    _crash(ftk, toy_config, 1 + sample * (moments - 1) // (SAMPLES - 1))
+    _crash(ftk, toy_config, 1 + sample * (len(moments) - 1) // (SAMPLES - 1))
     _assert_can_be_finished(ftk, toy_config, content)
+
+
+def _one_of_each_kind(moments: Sequence[str]) -> list[int]:
+    """The first moment before, and the first one after, each operation in each stage."""
+    stage, first = "", {}
+    for number, moment in enumerate(moments, 1):
+        when, operation, _ = moment.split(" ", 2)
+        first.setdefault((stage, when, operation), number)
+        if started := re.search(r'"stage_started", "stage": "(\w+)"', moment):
+            stage = started[1]
+    return list(first.values())
 
 
 @pytest.mark.slow
 def test_a_run_survives_a_crash_at_any_moment(make_ftk, write_toy_config, tmp_path: Path, whole) -> None:
     content, moments = whole
     failed = {}
-    for moment in range(1, moments + 1):
+    for moment in range(1, len(moments) + 1) if ALL_MOMENTS else _one_of_each_kind(moments):
         ftk = make_ftk(tmp_path / str(moment))
         config = write_toy_config(ftk.folder)
         try:
             _crash(ftk, config, moment)
             _assert_can_be_finished(ftk, config, content)
         except AssertionError as error:
-            crash = ftk.folder / "moments.crashed"
-            failed[moment] = f"{crash.read_text() if crash.exists() else ''}: {error}"
-    assert not failed, "\n".join(f"{moment} of {moments}, {text}" for moment, text in failed.items())
+            failed[moment] = f"{moments[moment - 1]}: {error}"
+    assert not failed, "\n".join(f"{moment} of {len(moments)}, {text}" for moment, text in failed.items())

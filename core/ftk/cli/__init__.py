@@ -21,6 +21,7 @@ COMMANDS = {
     "cancel": "Stop a run after a checkpoint.",
     "sync": "Send to loggers what they lack of a run.",
     "infer": "Ask a tuned model.",
+    "serve": "Answer requests with the model of a run.",
     "merge": "Fold the adapter of a run into its base model.",
     "rm": "Remove runs.",
     "validate": "Check a config, its data and its environments.",

@@ -54,7 +54,7 @@ def _follow(record: RunRecord, before: int, interrupted: Callable[[], None]) -> 
     :returns: the exit code with which it finished.
     :raises FtkError: when it failed, was cancelled or died.
     """
-    with _counted_presses() as presses, make_view() as view:
+    with noted(signal.SIGINT) as presses, make_view() as view:
         watch = _Watch(record, before, view)
         while not watch.look():
             if presses:
@@ -66,17 +66,18 @@ def _follow(record: RunRecord, before: int, interrupted: Callable[[], None]) -> 
 
 
 @contextmanager
-def _counted_presses() -> Iterator[list[int]]:
-    """A list that grows with each Ctrl-C: as an exception, one would lose the events that are just being shown."""
-    presses: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
+def noted(*signals: signal.Signals) -> Iterator[list[int]]:
+    """A list that grows with each of these signals: as an exception, one would lose what is just being done."""
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in signals}
     # A shell has commands in the background of a script ignore Ctrl-C; that holds.
-    if before != signal.SIG_IGN:
-        signal.signal(signal.SIGINT, lambda number, frame: presses.append(number))
+    for number in [number for number in signals if before[number] != signal.SIG_IGN]:
+        signal.signal(number, lambda number, frame: came.append(number))
     try:
-        yield presses
+        yield came
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Watch:

@@ -58,18 +58,22 @@ def command(
     """
     _refuse_mixture(prompt, fields, source, target, sampling)
     from ftk.cli.options import open_backend
+    from ftk.errors import Cancelled
     from ftk.runs.inference import find_tuned
 
     questions = _questions(prompt, fields, source)
     options = {name: value for name, value in sampling.items() if value not in (None, ())}
     record = find_tuned(open_backend(runs_dir, backend)[0], run_name)
-    answers = _ask(record, questions, options, base, many=source is not None)
+    how = _ask_many if source else _ask_quietly if as_json else _ask_aloud
+    try:
+        answers = how(record, questions, options, base)
+    except Cancelled:
+        click.echo("stopped; the same call goes on" if source else "stopped", err=True)
+        raise click.Abort from None
     if source:
         _write(questions, answers, target)
     elif as_json:
         click.echo(json.dumps({"run": record.id, **answers.answers[0]}))
-    else:
-        click.echo(answers.answers[0]["text"])
     if answers.tokens and answers.seconds:
         click.echo(f"{answers.tokens} tokens, {answers.tokens / answers.seconds:.1f} tokens/s", err=True)
 
@@ -89,22 +93,36 @@ def _refuse_mixture(
         raise click.UsageError("--top-p, --top-k and --seed draw answers: they need a --temperature above 0")
 
 
-def _ask(
-    record: "RunRecord", questions: "Sequence[Question]", options: Mapping[str, Any], base: bool, many: bool
+def _ask_many(
+    record: "RunRecord", questions: "Sequence[Question]", options: Mapping[str, Any], base: bool
 ) -> "Answers":
-    """The answers; of many, the progress is shown, and a call that is stopped can go on."""
+    """The answers; the progress is shown, and a call that is stopped can go on."""
     from ftk.cli.view import make_view
-    from ftk.errors import Cancelled
     from ftk.runs.inference import ask
 
-    try:
-        if not many:
-            return ask(record, questions, options, base, resumable=False)
-        with make_view() as view:
-            return ask(record, questions, options, base, resumable=True, show=view.show)
-    except Cancelled:
-        click.echo("stopped; the same call goes on" if many else "stopped", err=True)
-        raise click.Abort from None
+    with make_view() as view:
+        return ask(record, questions, options, base, resumable=True, show=view.show)
+
+
+def _ask_quietly(
+    record: "RunRecord", questions: "Sequence[Question]", options: Mapping[str, Any], base: bool
+) -> "Answers":
+    from ftk.runs.inference import ask
+
+    return ask(record, questions, options, base)
+
+
+def _ask_aloud(
+    record: "RunRecord", questions: "Sequence[Question]", options: Mapping[str, Any], base: bool
+) -> "Answers":
+    """The only answer, printed as it comes."""
+    from ftk.cli.speaking import Speaker
+    from ftk.runs.inference import ask
+
+    speaker = Speaker()
+    answers = ask(record, questions, {**options, "stream": True}, base, show=speaker.show)
+    speaker.end(answers.answers[0]["text"])
+    return answers
 
 
 def _questions(prompt: str | None, fields: Sequence[str], source: Path | None) -> "list[Question]":

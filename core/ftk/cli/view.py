@@ -50,7 +50,7 @@ class PlainView:
 
     def show(self, event: Event) -> None:
         """Print the event's line, if it has one; of training steps only one every few seconds and the last."""
-        if event.kind in ("metrics", "generation", "installing", "merging") and not _is_last(event):
+        if event.kind in ("metrics", "generation", "installing", "merging", "server_starting") and not _is_last(event):
             if time.monotonic() < self._quiet_until:
                 return
             self._quiet_until = time.monotonic() + QUIET
@@ -87,6 +87,8 @@ class LiveView:
             self._move("answered", event["done"], event["of"])
         elif event.kind == "merging":
             self._move("merge  MB", event["done"] // 10**6, event["of"] // 10**6)
+        elif event.kind == "server_starting":
+            self._progress.update(self._bar, description=f"the server starts  {duration(event['seconds'])}")
         else:
             if event.kind == "stage_started":
                 self._begin(event["stage"])
@@ -167,6 +169,7 @@ _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "installing": lambda fields: f"  environment {fields['name']}: {fields['message']}",
     "asking": lambda fields: f"  asking the {fields['model']} model",
     "merging": lambda fields: f"  merged {fields['done'] / 1e6:.0f} of {fields['of'] / 1e6:.0f} MB",
+    "server_starting": lambda fields: f"the server starts: {duration(fields['seconds'])}",
     "parity": lambda fields: f"  parity: {fields['text']}",
     "generation": lambda fields: f"  answered {fields['done']} of {fields['of']}",
     "logger_link": lambda fields: f"  {fields['logger']}: {fields['link'] or 'is logging'}",

@@ -140,6 +140,39 @@ class PromptFormat(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Turns:
+    """How a format puts a question, as the fixed texts around what a person says.
+
+    :param before: what stands before the question.
+    :param after: what stands between it and the answer.
+    :param system: the system prompt of whoever gives none.
+    :param before_system: what stands before a system prompt.
+    :param after_system: what stands behind it.
+    :param without_system: what stands in the place of all three where there is no system prompt.
+    """
+
+    before: str
+    after: str
+    system: str = ""
+    before_system: str = ""
+    after_system: str = ""
+    without_system: str = ""
+
+
+@runtime_checkable
+class TemplateFormat(Protocol):
+    """A format that can be put as a chat template, so that a served model is asked as it was trained."""
+
+    def template(self, options: Mapping[str, Any], own: str | None) -> Turns | str | None:
+        """Fixed texts, or a template in Jinja; None where there is none.
+
+        :param options: the options, with defaults.
+        :param own: the tokenizer's template.
+        """
+        ...
+
+
 def bind(form: DatasetFormat, tokenizer: "RowTokenizer", options: Mapping[str, Any]) -> DatasetFormat:
     """The format with the tokenizer, if it needs one."""
     return form.bound(tokenizer, options) if isinstance(form, BoundFormat) else form

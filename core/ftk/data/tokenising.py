@@ -55,6 +55,17 @@ class RowTokenizer:
         """The tokens of a text by itself, without those that the tokenizer would put around it."""
         return self._tokenizer.encode(text, add_special_tokens=False)
 
+    def whole(self, text: str) -> list[int]:
+        """The token ids of a text with those that the tokenizer puts around it."""
+        return list(self._tokenizer.encode(text).ids)
+
+    def around(self) -> tuple[str, str]:
+        """The special tokens that the tokenizer puts before and behind a text."""
+        found = self._tokenizer.encode("x")
+        mask = found.special_tokens_mask
+        first, last = mask.index(0), len(mask) - mask[::-1].index(0)
+        return "".join(found.tokens[:first]), "".join(found.tokens[last:])
+
     def text(self, ids: Sequence[int], with_specials: bool = False) -> str:
         """The text of token ids."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=not with_specials))

@@ -13,7 +13,7 @@ from ftk.errors import PluginError, UsageError
 from ftk.hooks.loading import PluginFile, disabled_plugins, find_entries, reason
 from ftk.hooks.registry import Registry, of_type
 from ftk.hooks.stages import PROVIDED, StageDeclaration
-from ftk.server import Endpoint, Served
+from ftk.server import Endpoint
 
 if TYPE_CHECKING:
     from ftk.advice import Advice
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ftk.home import Home
     from ftk.loggers.logger import Logger
     from ftk.runs.run import FetchedModel, Run
+    from ftk.server import Served
 
 NO_PROVIDER = "none"
 """As the provider of a stage: leave the stage out."""
@@ -135,7 +136,7 @@ class Manager(Registry):
         """See `hookspecs.merge`."""
         return self.call_chosen("merge", provider, MergedModel, run=run, model=model, trained=trained)
 
-    def serve(self, provider: str, run: "Run", models: Sequence[Served]) -> Endpoint:
+    def serve(self, provider: str, run: "Run", models: "Sequence[Served]") -> Endpoint:
         """See `hookspecs.serve`."""
         return self.call_chosen("serve", provider, Endpoint, run=run, models=models)
 

@@ -72,9 +72,12 @@ class EventReader:
         return sorted(found, key=lambda event: event.time)
 
     def _new_of(self, path: str) -> Iterator[Event]:
-        with self._backend.open(self._run_id, path) as stream:
-            stream.seek(self._offsets.get(path, 0))
-            content = stream.read()
+        try:
+            with self._backend.open(self._run_id, path) as stream:
+                stream.seek(self._offsets.get(path, 0))
+                content = stream.read()
+        except FileNotFoundError:
+            return iter(())  # it was removed since it was listed
         whole = content[: content.rfind(b"\n") + 1]
         self._offsets[path] = self._offsets.get(path, 0) + len(whole)
         return parse_events(whole)

@@ -30,7 +30,7 @@ def ask(
     questions: Sequence[Question],
     options: Mapping[str, Any],
     base: bool,
-    resumable: bool,
+    resumable: bool = False,
     show: Show = lambda event: None,
 ) -> Answers:
     """Have a model answer.

@@ -14,7 +14,9 @@ from ftk.command import Command, Environment
 from ftk.config.resolve import Config
 from ftk.data.sources import data_sets
 from ftk.data.tokenizer import REVISION as TOKENIZER_REVISION
-from ftk.data.tokenizer import TOKENIZER, adapt, tokenizer_digest
+from ftk.data.tokenizer import TOKENIZER, adapt, own_template, tokenizer_digest
+from ftk.data.turns import form_of_training, write_template
+from ftk.data.turns import identity as identity_of_form
 from ftk.environments.choosing import choose, identity
 from ftk.errors import CommandFailed, UsageError
 from ftk.reporter import Reporter
@@ -121,13 +123,22 @@ class Run:
     def tokenizer(self) -> Artifact:
         """The folder of the tokenizer as the config changes it, fetched without the weights where that can be.
 
-        It holds `tokenizer.json`, `tokenizer_config.json` and, where there is a template, `chat_template.jinja`.
+        It holds `tokenizer.json`, `tokenizer_config.json` and, where there is a template, `chat_template.jinja`: the
+        one that the config names, else the form in which the data sets put their questions, else the model's own.
         """
         base = self._manager.prepare_tokenizer(self.config.provider("prepare_model"), self)
         source = self.path(base)
         keys = {key: self.config.get(key) for key in TOKENIZER}
         inputs = {"revision": TOKENIZER_REVISION, "files": tokenizer_digest(source), "keys": keys}
-        return self.cached("tokenizers", inputs, lambda target: adapt(source, self.path(target), keys))
+        form = form_of_training(self.config, self.dataset_formats(), own_template(source))
+        if form is None:
+            return self.cached("tokenizers", inputs, lambda target: adapt(source, self.path(target), keys))
+
+        def build(target: Artifact) -> None:
+            adapt(source, self.path(target), keys)
+            write_template(form, self.path(target))
+
+        return self.cached("tokenizers", {**inputs, "form": identity_of_form(form)}, build)
 
     def fetch_model(self, tokenizer_only: bool = False) -> FetchedModel:
         """Fetch what the config's `base_model` names.

@@ -41,7 +41,7 @@ def visit(
     request = json.dumps({"inputs": inputs, "resumable": resumable})
     kept = resumable
     try:
-        with _stopped_by_signals():
+        with stopped_by_signals():
             record.backend.put(record.id, f"{scratch}/{REQUEST_FILE}", request.encode())
             with _watched(record, scratch, show) as seen:
                 code = record.backend.visit(record.id, (job, scratch))
@@ -64,7 +64,7 @@ def _digest(record: RunRecord, inputs: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[None]:
+def stopped_by_signals() -> Iterator[None]:
     """Have Ctrl-C and a closed terminal end the visit, which would go on by itself."""
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -88,6 +88,7 @@ def _watched(record: RunRecord, scratch: str, show: Show) -> Iterator[list[Event
     reader = EventReader(record.backend, record.id, scratch)
     reader.new()  # those of an earlier visit
     seen: list[Event] = []
+    troubles: list[Exception] = []
     ended = threading.Event()
 
     def look() -> None:
@@ -96,8 +97,13 @@ def _watched(record: RunRecord, scratch: str, show: Show) -> Iterator[list[Event
             show(event)
 
     def watch() -> None:
-        while not ended.wait(POLL):
-            look()
+        try:
+            while not ended.wait(POLL):
+                look()
+        except Exception as error:
+            # Such as that nobody reads the output any more: then the visit is not needed either.
+            troubles.append(error)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -106,6 +112,8 @@ def _watched(record: RunRecord, scratch: str, show: Show) -> Iterator[list[Event
     finally:
         ended.set()
         watcher.join()
+        if troubles:
+            raise troubles[0]
         look()
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ftk.hooks.manager import Manager
     from ftk.runs.run import Run
 
+CHAT_TEMPLATE = "chat_template.jinja"
+"""In a tokenizer's folder, where it has one."""
+
 
 def job(run: "Run", manager: "Manager", scratch: Artifact, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The endpoint, as `Endpoint.to_json` has it; its environment is made ready.
@@ -31,7 +34,8 @@ def job(run: "Run", manager: "Manager", scratch: Artifact, inputs: Mapping[str, 
     endpoint = manager.serve(run.config.provider("serve"), run, models)
     run.make_ready(endpoint.command.environment)
     names = tuple(served.name for served in models)
-    return replace(endpoint, models=names, runs=(run.id, *inputs["others"])).to_json()
+    chats = (run.path(run.tokenizer()) / CHAT_TEMPLATE).exists()
+    return replace(endpoint, models=names, chats=chats, runs=(run.id, *inputs["others"])).to_json()
 
 
 def changed(config: Config, sets: Sequence[str], manager: "Manager") -> Config:

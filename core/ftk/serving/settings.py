@@ -16,7 +16,7 @@ SERVE: Schema = {
     "additionalProperties": False,
     "description": "how models are served",
     "properties": {
-        "host": {"type": "string", "default": LOOPBACK, "description": "where to listen; beyond this machine with a key"},
+        "host": {"type": "string", "default": LOOPBACK, "description": "where to listen"},
         "port": {"type": "integer", "minimum": 0, "maximum": 65535, "default": PORT, "description": "0 for a free one"},
         "dtype": {
             "enum": ["float32", "bfloat16", "float16", None],
@@ -40,7 +40,7 @@ SERVE: Schema = {
             "type": ["integer", "null"],
             "minimum": 1,
             "default": None,
-            "description": "requests that are answered at once; the others wait",
+            "description": "requests that the server takes at once; what becomes of more is for the server to say",
         },
         "max_request_bytes": {
             "type": ["integer", "null"],

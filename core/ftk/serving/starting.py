@@ -1,8 +1,9 @@
-"""Start a server of runs, wherever they live."""
+"""What is to be served, from the call to a description that a backend can start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ftk.command import Environment
 from ftk.config.resolve import Config
 from ftk.environments.choosing import choose
 from ftk.errors import UsageError
@@ -15,9 +16,9 @@ from ftk.serving.endpoint import changed
 
 @dataclass(frozen=True)
 class Order:
-    """What to serve.
+    """A server that somebody wants.
 
-    :param records: the runs; of several, the adapters.
+    :param records: the runs; of several, the adapters are served.
     :param base: serve the untuned base model of the first.
     :param sets: changes of its config, as `--set` has them, for this server alone.
     """
@@ -36,28 +37,42 @@ class Order:
         return changed(self.records[0].config(), self.sets, manager)
 
 
-def describe(order: Order, show: Show) -> Endpoint:
-    """Have the first run's provider of `serve` describe a server.
+@dataclass(frozen=True)
+class Launch:
+    """A server that can be started.
 
-    :param show: is given the events meanwhile, such as those of an environment that is built.
+    :param environment: of its command.
+    :param host: where to listen.
+    :param port: where to listen.
+    :param key: what requests must have, or None.
     """
-    first, *others = order.records
-    inputs = {"base": order.base, "others": [record.id for record in others], "sets": list(order.sets)}
-    return Endpoint.from_json(visit(first, "endpoint", inputs, show=show))
+
+    record: RunRecord
+    endpoint: Endpoint
+    environment: Environment
+    host: str
+    port: int
+    key: str | None
+
+    def start(self) -> Server:
+        """Start it; return before it is ready."""
+        return self.record.backend.start_server(self.endpoint, self.environment, self.host, self.port, self.key)
 
 
-def start(order: Order, config: Config, manager: Manager, key: str | None, show: Show) -> Server:
-    """Start a server; return before it is ready.
+def prepare(order: Order, config: Config, manager: Manager, key: str | None, show: Show) -> Launch:
+    """Have the first run's provider of `serve` describe a server, and make its environment ready.
 
     :param config: from `Order.config`.
     :param key: what requests must have, or None.
+    :param show: is given the events meanwhile, such as those of an environment that is built.
     :raises UsageError: where the server cannot ask for a key.
     """
-    endpoint = describe(order, show)
+    first, *others = order.records
+    inputs = {"base": order.base, "others": [record.id for record in others], "sets": list(order.sets)}
+    endpoint = Endpoint.from_json(visit(first, "endpoint", inputs, show=show))
     if key is not None and endpoint.key_variable is None:
         server = config.provider("serve")
         raise UsageError(f"{server} cannot ask for a key", "serve to this machine alone, without a key")
-    backend = order.records[0].backend
-    environment = choose(endpoint.command.environment, config, manager, backend)
+    environment = choose(endpoint.command.environment, config, manager, first.backend)
     settings = config.ftk["serve"]
-    return backend.start_server(endpoint, environment, settings["host"], settings["port"], key)
+    return Launch(first, endpoint, environment, settings["host"], settings["port"], key)

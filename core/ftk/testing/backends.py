@@ -108,7 +108,7 @@ def scratch_comes_and_goes(subject: Subject) -> str | None:
 
 
 def a_model_can_be_asked(subject: Subject) -> str | None:
-    """The model of a run can be asked, what is wrong with a question is told, and neither leaves anything in the run."""
+    """The model of a run can be asked, a wrong question is told, and neither leaves anything in the run."""
     record = subject.newest()
     before = set(record.backend.list(record.id, ""))
     asked = subject.ftk("infer", "--backend", subject.name, "--field", "question=what is 1 and 1?")

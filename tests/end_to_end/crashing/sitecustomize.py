@@ -1,6 +1,6 @@
 """Kills its own process at one exact moment; Python imports this file by its name, before anything else of a process.
 
-A moment is the instant before or after an operation that writes. All processes of a run count on in one file, a byte a
+A moment is the instant before or after an operation that writes. All processes of a run count on in one file, a line a
 moment, so the moment of a given number is always the same.
 """
 
@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 COUNTER_VARIABLE = "CRASH_COUNTER"
-"""Names the file in which moments are counted."""
+"""Names the file that gets a line for each moment."""
 
 MOMENT_VARIABLE = "CRASH_MOMENT"
 """The moment of the crash; 0 for none."""
@@ -24,9 +24,9 @@ WRITERS = ("make_folder", "write_bytes", "copy_file", "write_stream", "link_file
 
 def _pass_moment(description: str) -> None:
     counter = os.environ[COUNTER_VARIABLE]
-    descriptor = os.open(counter, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(descriptor, b".")
-    number = os.lseek(descriptor, 0, os.SEEK_CUR)
+    descriptor = os.open(counter, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+    os.write(descriptor, f"{description}\n".encode())
+    number = os.pread(descriptor, os.lseek(descriptor, 0, os.SEEK_CUR), 0).count(b"\n")
     os.close(descriptor)
     if number == int(os.environ[MOMENT_VARIABLE]):
         pathlib.Path(f"{counter}.crashed").write_text(description)

@@ -1,0 +1,93 @@
+"""Work beside a run: it ends with whoever asked for it, and leaves nothing in the run."""
+
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from ftk.testing.calls import Ftk
+
+
+@pytest.fixture(scope="module")
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, make_ftk: Callable[[Path], Ftk], write_toy_config: Callable[[Path], Path]
+) -> Ftk:
+    """Calls ftk where a run has trained, whose model takes its time for each word."""
+    folder = tmp_path_factory.mktemp("visits")
+    ftk = make_ftk(folder)
+    done = ftk("run", write_toy_config(folder), "--set", "ftk.evaluate.rows=0", "--no-merge")
+    assert done.returncode == 0, done.stderr
+    ftk.variables["TOY_PAUSE"] = "60"
+    return ftk
+
+
+def at_work(ftk: Ftk, module: str = "") -> list[psutil.Process]:
+    """Everything that was started by a call of `ftk`, and the call itself.
+
+    :param module: only what this is an argument of.
+    """
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # it is gone by now, or a zombie
+            words = process.cmdline()
+            if process.environ().get("FTK_RUNS_DIR") == str(ftk.runs) and (not module or module in words):
+                found.append(process)
+    return found
+
+
+def names(ftk: Ftk) -> list[str]:
+    return sorted(item.name for item in ftk.run_folder().iterdir())
+
+
+def started(ftk: Ftk, *arguments: str) -> Any:
+    """A call whose model is at its first word."""
+    process = ftk.start("infer", "hello", *arguments)
+    ftk.wait_for(lambda: at_work(ftk, "ftk_toy"))
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_visit_ends_with_whoever_asked_for_it(trained: Ftk, number: signal.Signals) -> None:
+    before = names(trained)
+    process = started(trained)
+    assert names(trained) != before
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=30)
+    if number != signal.SIGKILL:
+        assert (process.returncode, output, errors) == (130, "", "stopped\n")
+    trained.wait_for(lambda: not at_work(trained))
+    assert names(trained) == before
+
+
+def test_a_visit_that_was_killed_is_told_and_leaves_nothing(trained: Ftk) -> None:
+    before = names(trained)
+    process = started(trained)
+    (visit,) = at_work(trained, "ftk.runs.visit")
+    visit.kill()
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    run = trained.run_folder().name
+    assert errors == f"error: the work beside {run} was ended by signal 9\n  `ftk logs {run}` may say why\n"
+    assert not at_work(trained)
+    assert names(trained) == before
+
+
+def test_an_answer_is_printed_as_it_comes(trained: Ftk) -> None:
+    process = trained.start("infer", "hello", TOY_PAUSE="1")
+    assert process.stdout.read(2) == "5 "
+    assert process.poll() is None
+    assert process.communicate(timeout=30)[0] == "characters\n"
+    assert process.returncode == 0
+
+
+def test_nobody_reads_on(trained: Ftk) -> None:
+    process = trained.start("infer", "hello", TOY_PAUSE="0.5")
+    process.stdout.close()
+    process.wait(30)
+    assert process.returncode != 0
+    assert process.stderr.read() == ""
+    trained.wait_for(lambda: not at_work(trained))
