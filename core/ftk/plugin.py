@@ -34,6 +34,7 @@ from ftk.data.tokenising import RowTokenizer
 from ftk.data.tokenizer import TOKENIZER, tokenizer_digest
 from ftk.diagnosis import Diagnosis
 from ftk.environments.interpreter import foreign_variables
+from ftk.environments.lock import Step, read_lock
 from ftk.environments.place import Environments, Interpreter
 from ftk.errors import Cancelled, CommandFailed, FtkError, PluginError, Problem, ProblemsFound, UsageError
 from ftk.home import Home
@@ -113,6 +114,7 @@ __all__ = [
     "Served",
     "Server",
     "StagedData",
+    "Step",
     "TemplateRefusal",
     "TokenisedPair",
     "TokenisedRow",
@@ -138,6 +140,7 @@ __all__ = [
     "name_of_format",
     "options_of_format",
     "plain_suffix",
+    "read_lock",
     "refuse_settings",
     "stage",
     "template_problem",

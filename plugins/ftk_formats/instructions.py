@@ -145,12 +145,19 @@ class Instructions:
         return [Segment(self._prompt(self.read(fields.Asked(row))), trained=False)]
 
     def template(self, options: Mapping[str, Any], own: str | None) -> Turns:
-        """What stands around an instruction without an input."""
-        before, _, after = self.turn.without.format(instruction=MARK, input="").partition(MARK)
-        system = self.system.without if self.system else ""
+        """What stands around an instruction without an input, or around both in a format whose rows all have one."""
+        given = MARK if self.read(self.example).given else ""
+        form = self.turn.with_input if given else self.turn.without
+        before, _, rest = form.format(instruction=MARK, input=given).partition(MARK)
         before_system, _, after_system = self.turn.system.format(system=MARK).partition(MARK)
-        without = before_system + after_system if self.always else ""
-        return Turns(before, after, system, before_system, after_system, without)
+        return Turns(
+            before=before,
+            after=rest.rpartition(MARK)[2],
+            system=(self.system.with_input if given else self.system.without) if self.system else "",
+            before_system=before_system,
+            after_system=after_system,
+            without_system=before_system + after_system if self.always else "",
+        )
 
     def _prompt(self, parts: Parts) -> str:
         system, form = parts.system, self.turn.with_input if parts.given else self.turn.without

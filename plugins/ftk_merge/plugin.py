@@ -40,9 +40,8 @@ BLOCK: Schema = {
         },
         "parity": {
             "enum": [True, False, "warn"],
-            # Single tokens of a barely trained adapter may lie beyond what rounding is expected to do.
-            "default": "warn",
-            "description": "compare the merged model with base and adapter; true fails the stage where they differ",
+            "default": True,
+            "description": "compare the merged model with base and adapter; true fails where they differ, warn tells it",
         },
     },
 }

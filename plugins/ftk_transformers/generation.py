@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ftk.files import locked, write_text
 from ftk.reporter import Reporter
 from ftk_transformers.answers import Answers
-from ftk_transformers.embeddings import resize, rows_with
-from ftk_transformers.model_folder import stored_type
+from ftk_transformers.loading import DEVICE, ends_of, load, load_tokenizer
 from ftk_transformers.prompts import Options, Prompt, batches, read_prompts
 from ftk_transformers.streaming import Pieces
 
@@ -47,24 +44,9 @@ class Generator:
     """
 
     def __init__(self, base: Path, tokenizer: Path, adapter: Path) -> None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        dtype = stored_type(base) if device == "cuda" else torch.float32
-        model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, attn_implementation="sdpa")
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(tokenizer)
-        torch.manual_seed(0)  # embeddings that nobody trained are drawn
-        resize(model, rows_with(len(self.tokenizer), model, None if adapter == NO_ADAPTER else adapter))
-        if adapter != NO_ADAPTER:
-            # Merged, an adapter costs nothing more per token.
-            model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
-        self.device = device
-        self.model = model.to(device).eval()
-        self.ends = self._ends()
-
-    def _ends(self) -> set[int]:
-        """The tokens that end a text: those of the model, and the tokenizer's, which training appends."""
-        ends = self.model.generation_config.eos_token_id
-        known = ends if isinstance(ends, list) else [ends]
-        return {end for end in [*known, self.tokenizer.eos_token_id] if end is not None}
+        self.tokenizer = load_tokenizer(tokenizer)
+        self.model = load(base, self.tokenizer, None if adapter == NO_ADAPTER else adapter)
+        self.ends = ends_of(self.model, self.tokenizer)
 
     @torch.inference_mode()
     def complete(self, prompts: Sequence[Prompt], tell: Callable[[str], None]) -> list[Completion]:
@@ -80,8 +62,8 @@ class Generator:
         # By the first prompt too, so that what is left of a file is drawn as it would have been.
         torch.seed() if options.seed is None else torch.manual_seed(options.seed + prompts[0].number)
         output = self.model.generate(
-            torch.tensor(ids, device=self.device),
-            attention_mask=torch.tensor(mask, device=self.device),
+            torch.tensor(ids, device=DEVICE),
+            attention_mask=torch.tensor(mask, device=DEVICE),
             streamer=Pieces(self._text, options.stop, tell) if options.stream else None,
             **self._options(options),
         )

@@ -15,7 +15,6 @@ from ftk.plugin import (
     Diagnosis,
     Endpoint,
     Environment,
-    FtkError,
     Model,
     PreparedModel,
     Problem,
@@ -26,12 +25,14 @@ from ftk.plugin import (
     TrainedModel,
     files,
     hookimpl,
+    refuse_settings,
     stage,
 )
 from ftk_transformers import diagnosis
 from ftk_transformers.advice import ADVICE
 from ftk_transformers.checks import find_missing_gpu, find_problems
 from ftk_transformers.keys import SETTINGS, TRAINING_KEYS
+from ftk_transformers.serve import KEY_VARIABLE, NO_ADAPTER
 
 NAME = "transformers"
 """This plugin, as configs name it."""
@@ -44,7 +45,13 @@ ENVIRONMENT = Environment(
 
 RESULT_FILE = "trained.json"
 
-NO_ADAPTER = "-"
+OPTIONS = {
+    "dtype": "--dtype",
+    "max_model_len": "--max-model-len",
+    "max_concurrency": "--max-concurrency",
+    "max_request_bytes": "--max-request-bytes",
+}
+"""Of the server, by the settings of `ftk.serve`."""
 
 
 @stage(revision=2, keys=TRAINING_KEYS, settings=SETTINGS, environment=ENVIRONMENT.name, default=True)
@@ -70,13 +77,14 @@ def generate(run: Run, model: Model, prompts: Artifact, output: Artifact) -> Com
 
 @stage(revision=1, environment=ENVIRONMENT.name, default=True)
 def serve(run: Run, models: Sequence[Served]) -> Endpoint:
-    """The OpenAI-compatible server that transformers ships with."""
-    model = models[0].model
-    if model.adapter is not None:
-        raise FtkError("transformers serves whole models only", f"merge first: `ftk run --resume {run.id}`")
-    options = ("--host", HOST, "--port", PORT, "--dtype", "float32")
-    argv = (PYTHON, "-m", "transformers.cli.transformers", "serve", model.folder, *options)
-    return Endpoint(Command(argv, ENVIRONMENT.name, variables={"HF_HUB_OFFLINE": "1"}))
+    """The OpenAI-compatible application that transformers ships with, behind a guard."""
+    refuse_settings(run.config, NAME, "gpu_memory", "arguments")
+    settings = {name: run.config.ftk["serve"][name] for name in OPTIONS}
+    options = [part for name, value in settings.items() if value for part in (OPTIONS[name], str(value))]
+    named = [part for item in models for part in (item.name, item.model.folder, item.model.adapter or NO_ADAPTER)]
+    address = ("--host", HOST, "--port", PORT, "--tokenizer", run.tokenizer())
+    argv = (PYTHON, "-m", "ftk_transformers.serve", *address, *options, *named)
+    return Endpoint(Command(argv, ENVIRONMENT.name), key_variable=KEY_VARIABLE)
 
 
 @hookimpl

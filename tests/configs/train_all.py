@@ -52,10 +52,11 @@ def main() -> int:
     for name in sys.argv[1:] or sorted(KINDS):
         with tempfile.TemporaryDirectory() as folder:
             done = train(name, Path(folder))
+            ends = [log.read_text()[-3000:] for log in Path(folder).glob("runs/*/logs.txt")]
         print(f"{name}: {'trained' if done.returncode == 0 else 'FAILED'}", flush=True)
         if done.returncode:
             failed.append(name)
-            print(done.stdout, done.stderr, flush=True)
+            print(done.stdout, done.stderr, *ends, sep="\n", flush=True)
     return len(failed)
 
 

@@ -71,7 +71,7 @@ def test_every_default_and_provider_is_filled_in(resolved: Resolve) -> None:
         "stages": dict.fromkeys(("stage_data", "prepare_model", "merge", "generate", "serve"), "stub"),
         "resources": {"timeout": None},
         "loggers": [],
-        "logging": {"drain": 10, "system_interval": 15},
+        "logging": {"drain": 10, "patience": 60, "system_interval": 15},
         "evaluate": {"rows": 32, "samples": 3, "max_new_tokens": 96},
         "serve": {
             "host": "127.0.0.1",

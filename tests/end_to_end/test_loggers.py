@@ -76,6 +76,18 @@ def test_bad_loggers_cost_neither_the_run_nor_a_good_one(ftk, toy_config: Path) 
     ftk.assert_nobody_works()
 
 
+def test_a_logger_that_hangs_is_told_while_it_does(ftk, toy_config: Path) -> None:
+    patience = ("--set", "ftk.logging.patience=0.2")
+    process = ftk.start("run", toy_config, *DRILLS, *HASTY, *SLOWLY, *patience, *_chosen("hanging", "recording"))
+    ftk.wait_for_event("notice")
+    assert not ftk.events("run_ending")
+    assert process.wait() == 0
+    [notice] = ftk.events("notice")
+    told = "logger hanging has been at one event (metrics) for 0.2 s; the run goes on, and what is not sent is told"
+    assert notice["message"].startswith(told)
+    assert f"note: {notice['message']}" in process.communicate()[1]
+
+
 def test_the_trainer_only_appends_to_its_event_file(ftk, toy_config: Path) -> None:
     process = ftk.start("run", toy_config, *DRILLS, *HASTY, *SLOWLY, *_chosen("hanging"))
     ftk.wait_for_event("metrics", step=2)

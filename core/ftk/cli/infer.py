@@ -1,8 +1,10 @@
 """`ftk infer`: ask a tuned model."""
 
 import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,9 @@ from ftk.cli.options import PATH, complete_run, json_option, place_options
 
 if TYPE_CHECKING:
     from ftk.runs.questions import Answers, Question
-    from ftk.runs.record import RunRecord
+
+    Ask = Callable[..., Answers]
+    """Takes questions, options as `hookspecs.generate` has them, and perhaps `show`, which is given events."""
 
 
 @click.command("infer", epilog='Example: ftk infer --field question="how many farms?" --run my-sql')
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     help="The run whose model to ask; else the newest one with a model.",
 )
 @click.option("--base", is_flag=True, help="Ask the base model, untuned.")
+@click.option("--url", metavar="URL", help="Ask a server, such as http://127.0.0.1:8000/v1; its key is in FTK_API_KEY.")
+@click.option("--model", metavar="NAME", help="Which of the models of that server; else its first.")
 @click.option("--max-new-tokens", type=click.IntRange(1), default=256, show_default=True, help="Length of the answer.")
 @click.option("--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="0 is greedy.")
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="Draw from the tokens with this share.")
@@ -45,6 +51,8 @@ def command(
     target: Path | None,
     run_name: str | None,
     base: bool,
+    url: str | None,
+    model: str | None,
     runs_dir: Path | None,
     backend: str | None,
     as_json: bool,
@@ -54,26 +62,27 @@ def command(
 
     PROMPT is given to it as it stands, `-` is read from standard input; --field fills the template that the run was
     trained with. A line of --input is a text, an object with `prompt`, or an object with fields; a call with --input
-    that was stopped goes on where it stopped.
+    that was stopped goes on where it stopped. With --url, a server is asked, which has its model loaded already.
     """
     _refuse_mixture(prompt, fields, source, target, sampling)
-    from ftk.cli.options import open_backend
+    _refuse_both(url, model, run_name, base, backend)
     from ftk.errors import Cancelled
-    from ftk.runs.inference import find_tuned
 
     questions = _questions(prompt, fields, source)
     options = {name: value for name, value in sampling.items() if value not in (None, ())}
-    record = find_tuned(open_backend(runs_dir, backend)[0], run_name)
-    how = _ask_many if source else _ask_quietly if as_json else _ask_aloud
+    if url:
+        whom, ask = _server(url, model)
+    else:
+        whom, ask = _run(run_name, base, runs_dir, backend, resumable=source is not None)
     try:
-        answers = how(record, questions, options, base)
+        answers = (_ask_many if source else _ask_quietly if as_json else _ask_aloud)(ask, questions, options)
     except Cancelled:
-        click.echo("stopped; the same call goes on" if source else "stopped", err=True)
+        click.echo("stopped; the same call goes on" if source and not url else "stopped", err=True)
         raise click.Abort from None
     if source:
         _write(questions, answers, target)
     elif as_json:
-        click.echo(json.dumps({"run": record.id, **answers.answers[0]}))
+        click.echo(json.dumps({**whom, **answers.answers[0]}))
     if answers.tokens and answers.seconds:
         click.echo(f"{answers.tokens} tokens, {answers.tokens / answers.seconds:.1f} tokens/s", err=True)
 
@@ -93,34 +102,52 @@ def _refuse_mixture(
         raise click.UsageError("--top-p, --top-k and --seed draw answers: they need a --temperature above 0")
 
 
-def _ask_many(
-    record: "RunRecord", questions: "Sequence[Question]", options: Mapping[str, Any], base: bool
-) -> "Answers":
-    """The answers; the progress is shown, and a call that is stopped can go on."""
+def _refuse_both(url: str | None, model: str | None, run_name: str | None, base: bool, backend: str | None) -> None:
+    if url and (run_name or base or backend):
+        raise click.UsageError("--url asks a server: it goes with --model, not with --run, --base or --backend")
+    if model and not url:
+        raise click.UsageError("--model names one of a server's models: it goes with --url")
+
+
+def _run(
+    name: str | None, base: bool, runs_dir: Path | None, backend: str | None, resumable: bool
+) -> "tuple[dict[str, str], Ask]":
+    """How the person calls a run in JSON, and what asks it."""
+    from ftk.cli.options import open_backend
+    from ftk.runs.inference import ask, find_tuned
+
+    record = find_tuned(open_backend(runs_dir, backend)[0], name)
+    return {"run": record.id}, partial(ask, record, base=base, resumable=resumable)
+
+
+def _server(url: str, model: str | None) -> "tuple[dict[str, str], Ask]":
+    """How the person calls a server in JSON, and what asks it."""
+    from ftk.serving.asking import ask
+    from ftk.serving.client import Client
+    from ftk.serving.keys import KEY_VARIABLE
+
+    client = Client(url, model, os.environ.get(KEY_VARIABLE))
+    return {"url": client.url, "model": client.model}, partial(ask, client)
+
+
+def _ask_many(ask: "Ask", questions: "Sequence[Question]", options: Mapping[str, Any]) -> "Answers":
+    """The answers; the progress is shown."""
     from ftk.cli.view import make_view
-    from ftk.runs.inference import ask
 
     with make_view() as view:
-        return ask(record, questions, options, base, resumable=True, show=view.show)
+        return ask(questions, options, show=view.show)
 
 
-def _ask_quietly(
-    record: "RunRecord", questions: "Sequence[Question]", options: Mapping[str, Any], base: bool
-) -> "Answers":
-    from ftk.runs.inference import ask
-
-    return ask(record, questions, options, base)
+def _ask_quietly(ask: "Ask", questions: "Sequence[Question]", options: Mapping[str, Any]) -> "Answers":
+    return ask(questions, options)
 
 
-def _ask_aloud(
-    record: "RunRecord", questions: "Sequence[Question]", options: Mapping[str, Any], base: bool
-) -> "Answers":
+def _ask_aloud(ask: "Ask", questions: "Sequence[Question]", options: Mapping[str, Any]) -> "Answers":
     """The only answer, printed as it comes."""
     from ftk.cli.speaking import Speaker
-    from ftk.runs.inference import ask
 
     speaker = Speaker()
-    answers = ask(record, questions, {**options, "stream": True}, base, show=speaker.show)
+    answers = ask(questions, {**options, "stream": True}, show=speaker.show)
     speaker.end(answers.answers[0]["text"])
     return answers
 

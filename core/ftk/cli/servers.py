@@ -45,9 +45,9 @@ def stop(backend: Backend, names: Sequence[str], everything: bool) -> None:
         found = list(known)
     else:
         raise UsageError(f"{len(known)} servers are there", "name one, or --all; `ftk serve --list` shows them")
-    for server in dict.fromkeys(found):
-        backend.stop_server(server.id)
-        click.echo(f"{server.id} is stopped")
+    for server_id in dict.fromkeys(server.id for server in found):
+        backend.stop_server(server_id)
+        click.echo(f"{server_id} is stopped")
 
 
 def _named(name: str, known: Sequence[Server]) -> list[Server]:

@@ -57,7 +57,7 @@ def serve(call: Call, detach: bool) -> None:
     key = find_key(call.key, call.variable, needed)
     with make_view() as view:
         try:
-            launch = prepare(call.order, config, call.manager, key and key.value, view.show)
+            launch = prepare(call.order, config, call.manager, key.value if key else None, view.show)
         except Cancelled:
             raise click.Abort from None
     with noted(*STOPS) as signals:
@@ -118,14 +118,10 @@ def tell(server: Server, key: Key | None, as_json: bool) -> None:
 
 def _question(server: Server) -> tuple[str, dict[str, Any]]:
     """The path of a first request, and what it says."""
-    model = server.endpoint.models[0]
+    given = {"model": server.endpoint.models[0], "max_tokens": 32}
     if server.endpoint.chats:
-        return "chat/completions", {
-            "model": model,
-            "messages": [{"role": "user", "content": "Hello"}],
-            "max_tokens": 32,
-        }
-    return "completions", {"model": model, "prompt": "Hello", "max_tokens": 32}
+        return "chat/completions", {**given, "messages": [{"role": "user", "content": "Hello"}]}
+    return "completions", {**given, "prompt": "Hello"}
 
 
 def _curl(server: Server, key: Key | None) -> str:

@@ -32,7 +32,7 @@ _TEMPLATE = """\
 {%- for message in messages -%}
 {%- if message['role'] == 'user' -%}
 {%- set text = (before if loop.first else '') + <BEFORE> + message['content'] + <AFTER> -%}
-{{- ((<START> + ('' if text.startswith(' ') else <GLUE>)) if loop.first else '') + text + <END> -}}
+{{- ((<START> + ('' if text.startswith(<UNGLUED>) else <GLUE>)) if loop.first else '') + text + <END> -}}
 {%- elif message['role'] == 'assistant' -%}
 {{- message['content'] + <EOS> -}}
 {%- else -%}
@@ -80,7 +80,7 @@ def make_template(turns: Turns, tokenizer: RowTokenizer) -> str:
     without it.
     """
     start, end = tokenizer.around()
-    values = {
+    values: dict[str, str | tuple[str, ...]] = {
         "BEFORE_SYSTEM": turns.before_system,
         "AFTER_SYSTEM": turns.after_system,
         "WITHOUT_SYSTEM": turns.without_system,
@@ -89,10 +89,18 @@ def make_template(turns: Turns, tokenizer: RowTokenizer) -> str:
         "AFTER": turns.after,
         "START": start,
         "GLUE": _glue(tokenizer, start, end),
+        "UNGLUED": (" ", *tokenizer.tokens.values()),
         "END": end,
         "EOS": tokenizer.tokens.get("eos_token", ""),
     }
-    return re.sub("<([A-Z_]+)>", lambda found: json.dumps(values[found[1]], ensure_ascii=False), _TEMPLATE)
+    return re.sub("<([A-Z_]+)>", lambda found: _quoted(values[found[1]]), _TEMPLATE)
+
+
+def _quoted(value: str | tuple[str, ...]) -> str:
+    """A value as Jinja writes it."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_quoted, value))},)"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _glue(tokenizer: RowTokenizer, start: str, end: str) -> str:
@@ -101,10 +109,7 @@ def _glue(tokenizer: RowTokenizer, start: str, end: str) -> str:
     Some mark a blank before the first word of a text only, and a special token that is written out is before it.
     """
     for glue in ("", " ") if start else ():
-        if all(tokenizer.encode(_joined(start, glue, text, end)).ids == tokenizer.whole(text) for text in SAMPLES):
+        joined = {text: start + ("" if text.startswith(" ") else glue) + text + end for text in SAMPLES}
+        if all(tokenizer.encode(whole).ids == tokenizer.whole(text) for text, whole in joined.items()):
             return glue
     return ""
-
-
-def _joined(start: str, glue: str, text: str, end: str) -> str:
-    return start + ("" if text.startswith(" ") else glue) + text + end

@@ -33,6 +33,12 @@ LOGGING: Schema = {
             "default": 10,
             "description": "seconds that loggers have at the end of a run",
         },
+        "patience": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "default": 60,
+            "description": "seconds after which a logger that is still at the same event is told",
+        },
         "system_interval": {
             "type": "number",
             "exclusiveMinimum": 0,
@@ -41,7 +47,7 @@ LOGGING: Schema = {
         },
     },
 }
-"""The key `ftk.logging`: seconds that loggers have at the end of a run, and between two looks at the machine."""
+"""The key `ftk.logging`: how long loggers may take, and how often the machine is looked at."""
 
 
 def choose_loggers(

@@ -4,8 +4,10 @@ import os
 import threading
 import time
 import traceback
+from contextlib import AbstractContextManager, nullcontext
 
 from ftk.hooks.loading import reason
+from ftk.hooks.overdue import told_after
 from ftk.loggers.delivery import Delivery
 from ftk.loggers.figures import Figures
 from ftk.loggers.logger import LoggedRun, Logger
@@ -45,6 +47,8 @@ class Sending:
         self._reporter = Reporter(run.folder / EVENTS_FOLDER / f"{OWN_EVENTS}{logger.name}.jsonl")
         self._figures = Figures(os.getppid())
         self._every: float = run.config.ftk["logging"]["system_interval"]
+        self._patience: float = run.config.ftk["logging"]["patience"]
+        self._was_told = False
         self._measured = self._saved = time.monotonic()
         self._failures = 0
         self._saving = threading.Lock()
@@ -99,7 +103,8 @@ class Sending:
 
     def _deliver(self, event: Event) -> None:
         was_open = self._delivery.is_open
-        self._delivery.deliver(event)
+        with self._told_when_overdue(event):
+            self._delivery.deliver(event)
         match event.kind:
             case "run_started":
                 self._progress.status = None
@@ -108,6 +113,20 @@ class Sending:
         if self._delivery.is_open and not was_open:
             self._progress.link = self._delivery.link
             self._reporter.emit("logger_link", logger=self._name, link=self._delivery.link)
+
+    def _told_when_overdue(self, event: Event) -> AbstractContextManager[None]:
+        """Around a call of the logger: say, once in this process, that it does not return."""
+        if self._was_told:
+            return nullcontext()
+        message = (
+            f"logger {self._name} has been at one event ({event.kind}) for {self._patience:g} s;"
+            " the run goes on, and what is not sent is told at its end"
+        )
+        return told_after(self._patience, message, self._tell_overdue)
+
+    def _tell_overdue(self, message: str) -> None:
+        self._was_told = True
+        self._reporter.notice(message)
 
     def _fail(self, error: BaseException) -> None:
         traceback.print_exception(error)  # for the logger's author, in the logger's own output

@@ -1,8 +1,9 @@
 """Apps: running, detached and deployed ones.
 
-Models their creation, publication under a name, layout, lookup, listing and stopping; a deployment that is repeated lets old
-containers end after what they work on. An app without detaching stops when its client says goodbye; that of a client
-that was killed stays (the service notices after a while, since the heartbeats end). Not modelled: versions and rollbacks.
+Models their creation, publication under a name, layout, lookup, listing and stopping; a deployment that is repeated
+lets old containers end after what they work on. An app without detaching stops when its client says goodbye; that of
+a client that was killed stays (the service notices after a while, since the heartbeats end). Not modelled: versions
+and rollbacks.
 """
 
 import time
@@ -100,8 +101,7 @@ class Apps:
     async def AppCreate(self, request: api_pb2.AppCreateRequest, caller: str) -> api_pb2.AppCreateResponse:
         app = App(request.description, request.app_state, tags=dict(request.tags))
         self._apps[app.id] = app
-        page = f"https://modal.com/apps/standin/{NAME}/{app.id}"
-        return api_pb2.AppCreateResponse(app_id=app.id, app_page_url=page, app_logs_url=f"{page}/logs")
+        return api_pb2.AppCreateResponse(app_id=app.id, app_page_url=_page(app), app_logs_url=f"{_page(app)}/logs")
 
     async def AppPublish(self, request: api_pb2.AppPublishRequest, caller: str) -> api_pb2.AppPublishResponse:
         app = self.get(request.app_id)
@@ -111,15 +111,15 @@ class Apps:
         if request.app_state == api_pb2.APP_STATE_DEPLOYED:
             app.name, app.deployed = request.name, time.time()
         self.published(app.id)
-        return api_pb2.AppPublishResponse(url=f"https://modal.com/apps/standin/{NAME}/{app.id}", deployed_at=time.time())
+        return api_pb2.AppPublishResponse(
+            url=f"https://modal.com/apps/standin/{NAME}/{app.id}", deployed_at=time.time()
+        )
 
     async def AppGetByDeploymentName(
         self, request: api_pb2.AppGetByDeploymentNameRequest, caller: str
     ) -> api_pb2.AppGetByDeploymentNameResponse:
         if app := self.deployed(request.name):
-            return api_pb2.AppGetByDeploymentNameResponse(
-                app_id=app.id, environment_name=NAME, lifecycle=app.lifecycle
-            )
+            return api_pb2.AppGetByDeploymentNameResponse(app_id=app.id, environment_name=NAME, lifecycle=app.lifecycle)
         return api_pb2.AppGetByDeploymentNameResponse()
 
     async def AppGetOrCreate(
@@ -164,7 +164,9 @@ class Apps:
 
     async def AppClientDisconnect(self, request: api_pb2.AppClientDisconnectRequest, caller: str) -> Empty:
         app = self.get(request.app_id)
-        return self._stop(app) if app.state in (api_pb2.APP_STATE_EPHEMERAL, api_pb2.APP_STATE_INITIALIZING) else Empty()
+        return (
+            self._stop(app) if app.state in (api_pb2.APP_STATE_EPHEMERAL, api_pb2.APP_STATE_INITIALIZING) else Empty()
+        )
 
     async def AppStop(self, request: api_pb2.AppStopRequest, caller: str) -> Empty:
         return self._stop(self.get(request.app_id))
@@ -194,3 +196,7 @@ class Apps:
         if tag not in app.functions:
             raise not_found(f"Function {name}/{tag}")
         return self._functions.get(app.functions[tag])
+
+
+def _page(app: App) -> str:
+    return f"https://modal.com/apps/standin/{NAME}/{app.id}"

@@ -1,7 +1,7 @@
 """Contents that are too large for a message, moved by HTTP: blobs, and the blocks of volumes.
 
-Models single uploads with the checksum that the client compares, and parts of files for downloads. Not modelled: uploads in
-several parts, and URLs that expire.
+Models single uploads with the checksum that the client compares, and parts of files for downloads. Not modelled:
+uploads in several parts, and URLs that expire.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
 """Processes in namespaces of their own, which see this machine through layers: containers, and the building of images.
 
-The lowest layer above this machine's root hides what a container must not find: other people's temporary files, and the
-distributions that are installed editable with their sources, so that a project under test is there only if it was sent.
-Everything else that this interpreter has is there, as in an image that has these packages installed.
+The lowest layer above this machine's root hides what a container must not find: other people's temporary files, and
+the distributions that are installed editable with their sources, so that a project under test is there only if it was
+sent. Everything else that this interpreter has is there, as in an image that has these packages installed.
 """
 
 import asyncio
@@ -25,10 +25,14 @@ def unsupported() -> str | None:
     """Why this machine cannot make containers; None if it can. It tries."""
     with tempfile.TemporaryDirectory() as folder:
         argv = [sys.executable, "-c", "import modal_proto"]
-        spec = _write_spec(Path(folder), argv, variables={}, layers=(), upper=None, binds=(), directory="/", network=True)
+        spec = _write_spec(
+            Path(folder), argv, variables={}, layers=(), upper=None, binds=(), directory="/", network=True
+        )
         command = [*outer_command(), *_command(spec, network=True)]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.PIPE)
-    return f"no containers can be made here: {done.stderr.strip()[-300:]}" if done.returncode else None
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as box:
+            assert box.stderr
+            problem = box.stderr.read().strip()[-300:]
+    return f"no containers can be made here: {problem}" if box.returncode else None
 
 
 def outer_command() -> list[str]:
@@ -119,7 +123,9 @@ def _editable() -> Iterator[Path]:
         about = json.loads(one.read_text("direct_url.json") or "{}")
         if about.get("dir_info", {}).get("editable"):
             yield Path(unquote(urlparse(about["url"]).path))
-            yield from (path for path in (Path(str(file.locate())).resolve() for file in one.files or ()) if path.exists())
+            yield from (
+                path for path in (Path(str(file.locate())).resolve() for file in one.files or ()) if path.exists()
+            )
 
 
 def _hide(layer: Path, path: Path, keep: set[Path]) -> None:

@@ -1,9 +1,10 @@
 """Function calls: inputs that wait, run and end.
 
-Models calls of one input and of many, waiting for results, retries by the function's policy (all done here, none by the
-client), cancellation, and the streams of data of generators and web requests. An input whose container was preempted comes
-back without counting as an attempt, as the service tells; one whose container died counts as an attempt. Not modelled: the
-expiry of results, and batches. A call that is cancelled does not cancel those that it has made.
+Models calls of one input and of many, waiting for results, retries by the function's policy (all done here, none by
+the client), cancellation, and the streams of data of generators and web requests. An input whose container was
+preempted comes back without counting as an attempt, as the service tells; one whose container died counts as an
+attempt. Not modelled: the expiry of results, and batches. A call that is cancelled does not cancel those that it has
+made.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from .ids import new_id
 from .service import not_found
 
 Result = api_pb2.GenericResult
+Messages = Iterable[tuple[int, api_pb2.FunctionInput]]  # with their numbers in the call
 
 
 @dataclass
@@ -82,14 +84,16 @@ class Calls:
             raise not_found(f"Function call {id}")
         return self._calls[id]
 
-    def make(self, function: str, kind: int, invocation: int, messages: Iterable[tuple[int, api_pb2.FunctionInput]]) -> Call:
+    def make(
+        self, function: str, kind: int, invocation: int, messages: Iterable[tuple[int, api_pb2.FunctionInput]]
+    ) -> Call:
         """Make a call, whose inputs wait from then on."""
         call = Call(function, self.functions.get(function).app, kind, invocation)
         self._calls[call.id] = call
         self.add(call, messages)
         return call
 
-    def add(self, call: Call, messages: Iterable[tuple[int, api_pb2.FunctionInput]]) -> list[Input]:
+    def add(self, call: Call, messages: Messages) -> list[Input]:
         """Add inputs to a call."""
         added = [Input(call, idx, message) for idx, message in messages]
         call.inputs += added
@@ -254,13 +258,11 @@ class Calls:
     async def stream(self, chunks: list[api_pb2.DataChunk], last_index: int) -> AsyncIterator[api_pb2.DataChunk]:
         """The chunks after an index, as they come; for 55 seconds, then the client asks again."""
         end = time.monotonic() + 55
-        sent = 0
-        while time.monotonic() < end:
-            await self._changes.until(lambda: len(chunks) > sent, end - time.monotonic())
-            for chunk in chunks[sent:]:
-                sent += 1
-                if chunk.index > last_index:
-                    yield chunk
+        while (left := end - time.monotonic()) > 0:
+            new = await self._changes.until(lambda last=last_index: [one for one in chunks if one.index > last], left)
+            for chunk in new:
+                last_index = chunk.index
+                yield chunk
 
 
 def _receipt(input: Input) -> api_pb2.FunctionPutInputsResponseItem:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -25,8 +26,6 @@ class Changes:
             left = end - asyncio.get_running_loop().time()
             if left <= 0:
                 break
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._event.wait(), left)
-            except TimeoutError:
-                pass
         return found

@@ -1,10 +1,10 @@
 """Containers: processes of Modal's own entrypoint in boxes of their own, which take inputs and give results.
 
 Models their start when inputs wait and none has room, up to `max_containers`; `min_containers` of deployed apps;
-concurrency; the scale-down window; `single_use_containers`; time-outs, after which the input has failed and the container
-is stopped; cancellation through the heartbeat; the failure of an import; the last commit, for which a container is
-interrupted and has some seconds before it is killed. Not modelled: CPU, memory and GPUs (they are only recorded), batches,
-clusters.
+concurrency; the scale-down window; `single_use_containers`; time-outs, after which the input has failed and the
+container is stopped; cancellation through the heartbeat; the failure of an import; the last commit, for which a
+container is interrupted and has some seconds before it is killed. Not modelled: CPU, memory and GPUs (they are only
+recorded), batches, clusters.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ from .volumes import Volumes
 
 GRACE = 10.0  # seconds between interrupting a container and killing it
 WINDOW = 60  # seconds that a container waits for inputs, if the function does not say
+PAUSE = 0.05  # seconds after which the beginning of a line is kept without its end
 MOST = 10  # containers of a function, if it does not say
 INSIDE = "/__modal"  # where a container finds its arguments and its socket
 
@@ -158,9 +159,7 @@ class Containers:
             return
         container.cancelled.append(input.id)
         self._changes.announce()
-        asyncio.get_running_loop().call_later(
-            GRACE, lambda: container.kill() if input.id in container.inputs else None
-        )
+        asyncio.get_running_loop().call_later(GRACE, lambda: container.kill() if input.id in container.inputs else None)
 
     async def stop_all(self) -> None:
         """Stop all containers, and wait until they are gone."""
@@ -271,14 +270,23 @@ class Containers:
         ]
 
     async def _read(self, container: Container, stream: asyncio.StreamReader, file_descriptor: int) -> None:
-        """Keep what a container prints."""
+        """Keep what a container prints, in lines where it does not pause within one."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        function = container.function
-        while data := await stream.read(1 << 16):
-            input = next(iter(container.inputs.values()), None)
-            call = input.call.id if input else ""
-            text = decoder.decode(data)
-            self._logs.add(function.app, function.base, container.id, call, input.id if input else "", file_descriptor, text)
+        text, ended = "", False
+        while not ended:
+            try:
+                data = await asyncio.wait_for(stream.read(1 << 16), PAUSE if text else None)
+                text, ended = text + decoder.decode(data), not data
+                lines, text = (text, "") if ended else _whole_lines(text)
+            except TimeoutError:
+                lines, text = text, ""
+            for line in lines.splitlines(keepends=True):
+                self._keep(container, file_descriptor, line)
+
+    def _keep(self, container: Container, file_descriptor: int, line: str) -> None:
+        function, input = container.function, next(iter(container.inputs.values()), None)
+        call, id = (input.call.id, input.id) if input else ("", "")
+        self._logs.add(function.app, function.base, container.id, call, id, file_descriptor, line)
 
     async def ContainerHello(self, request: Empty, caller: str) -> Empty:
         return Empty()
@@ -355,9 +363,7 @@ class Containers:
         self.get(caller).failure = request.result
         return Empty()
 
-    async def ContainerStop(
-        self, request: api_pb2.ContainerStopRequest, caller: str
-    ) -> api_pb2.ContainerStopResponse:
+    async def ContainerStop(self, request: api_pb2.ContainerStopRequest, caller: str) -> api_pb2.ContainerStopResponse:
         container = self.get(request.task_id or caller)
         if request.graceful:
             container.stopping = True
@@ -369,9 +375,7 @@ class Containers:
 
     async def TaskList(self, request: api_pb2.TaskListRequest, caller: str) -> api_pb2.TaskListResponse:
         tasks = [
-            api_pb2.TaskStats(
-                task_id=one.id, app_id=one.function.app, started_at=one.created, enqueued_at=one.created
-            )
+            api_pb2.TaskStats(task_id=one.id, app_id=one.function.app, started_at=one.created, enqueued_at=one.created)
             for one in self.running.values()
             if request.app_id in ("", one.function.app)
         ]
@@ -386,6 +390,12 @@ class Containers:
             num_total_tasks=len(same),
             num_running_inputs=sum(len(one.inputs) for one in same),
         )
+
+
+def _whole_lines(text: str) -> tuple[str, str]:
+    """A text up to its last end of line, and the rest."""
+    end = max(text.rfind("\n"), text.rfind("\r")) + 1
+    return text[:end], text[end:]
 
 
 def _serves_web(function: Function) -> bool:

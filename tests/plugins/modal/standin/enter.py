@@ -1,14 +1,17 @@
-"""Becomes a container, or a step in the building of an image: `python enter.py SPEC`, in new mount and process namespaces.
+"""Becomes a container, or a step in the building of an image: `python enter.py SPEC`, in new mount and process
+namespaces.
 
-The file system is an overlay: the layers of the image over this machine's root, with a top of its own, so that nothing that
-is written there is seen outside. Files and folders are bound into it. With `network`, there is an interface `eth0` and no way
-to anywhere. Then the command runs, and this process stays as the first one of the namespace: it waits for whoever loses
-their parent; a line or the end of its standard input interrupts the command; when the command ends, all others do.
+The file system is an overlay: the layers of the image over this machine's root, with a top of its own, so that
+nothing that is written there is seen outside. Files and folders are bound into it. With `network`, there is an
+interface `eth0` and no way to anywhere. Then the command runs, and this process stays as the first one of the
+namespace: it waits for whoever loses their parent; a line or the end of its standard input interrupts the command;
+when the command ends, all others do.
 
 Stands alone: it runs without the packages of its environment.
 
-SPEC is a JSON file: `scratch` (an empty folder), `layers` (from the top down), `upper` (what is written; empty: forgotten),
-`binds` (triples of source, target and whether it can only be read), `network`, `argv`, `variables`, `directory`.
+SPEC is a JSON file: `scratch` (an empty folder), `layers` (from the top down), `upper` (what is written; empty:
+forgotten), `binds` (triples of source, target and whether it can only be read), `network`, `argv`, `variables`,
+`directory`.
 """
 
 import ctypes
@@ -92,7 +95,7 @@ def main() -> None:
         build_network()
     root = build_root(spec)
     os.chroot(root)
-    os.makedirs(spec["directory"], exist_ok=True)
+    Path(spec["directory"]).mkdir(parents=True, exist_ok=True)
     os.chdir(spec["directory"])
     child = os.fork()
     if child == 0:

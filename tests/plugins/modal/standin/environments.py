@@ -1,7 +1,7 @@
 """The workspace: its environments, its token, its greeting.
 
-Models one workspace with one environment, `main`, and what the client asks of them. Not modelled: further environments,
-members, roles, limits.
+Models one workspace with one environment, `main`, and what the client asks of them. Not modelled: further
+environments, members, roles, limits.
 """
 
 from google.protobuf.empty_pb2 import Empty

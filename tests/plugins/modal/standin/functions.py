@@ -1,8 +1,8 @@
 """Functions and classes: what was defined, and variants of it with other options or parameters.
 
-Models creation and lookup, classes with parameters, `with_options`, lists of GPUs (the first is taken), and the URLs of web
-functions. Resources, regions, clouds and the like are kept in the definition, and have no effect: everything runs on this
-machine. Not modelled: schedules, clusters, servers (`modal.server`), memory snapshots.
+Models creation and lookup, classes with parameters, `with_options`, lists of GPUs (the first is taken), and the URLs
+of web functions. Resources, regions, clouds and the like are kept in the definition, and have no effect: everything
+runs on this machine. Not modelled: schedules, clusters, servers (`modal.server`), memory snapshots.
 """
 
 import hashlib

@@ -1,10 +1,10 @@
-"""The way of the clients to the stand-in: counts the bytes that they send, and can be closed as if the network were lost.
+"""The way of the clients to the stand-in: counts the bytes that they send, and can be closed as if the network were
+lost.
 
 Containers don't come this way, so that they work on while a client has no network.
 """
 
 import asyncio
-import socket
 from pathlib import Path
 
 
@@ -17,7 +17,7 @@ class Gate:
     def __init__(self, target: Path) -> None:
         self._target = target
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._connections: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
         self.port = 0
         self.sent = 0
 
@@ -27,21 +27,26 @@ class Gate:
             self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
             self.port = self._server.sockets[0].getsockname()[1]
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Cut all connections, and refuse new ones."""
         if self._server is not None:
             self._server.close()
             self._server = None
-        for writer in self._writers:
-            writer.transport.abort()
+        for writers in self._connections.values():
+            for writer in writers:
+                writer.transport.abort()
+        if self._connections:
+            await asyncio.wait(self._connections)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_unix_connection(str(self._target))
-        self._writers |= {writer, inner_writer}
+        task = asyncio.current_task()
+        assert task
+        self._connections[task] = [writer, inner_writer]
         await asyncio.gather(
             self._copy(reader, inner_writer, counted=True), self._copy(inner_reader, writer, counted=False)
         )
-        self._writers -= {writer, inner_writer}
+        del self._connections[task]
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counted: bool) -> None:
         try:
@@ -53,10 +58,3 @@ class Gate:
             pass
         finally:
             writer.close()
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody uses."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

@@ -1,10 +1,11 @@
 """Images: layers over this machine's root, made by really running their commands.
 
-Models `RUN`, `COPY`, `ENV` and `WORKDIR` on an image: each image is one layer on that of its base, made once for the same
-content. So packages are really installed, into the environment of this interpreter as the container sees it. A base image
-(whatever has none below it: `debian_slim`, a registry's) is recorded, and its `ENV` and `WORKDIR` are taken, but its other
-commands are not run: in its place is this machine, with this interpreter and its packages. Neither is `apt-get` run. Not
-modelled: `run_function`, GPUs and volumes while building.
+Models `RUN`, `COPY`, `ENV` and `WORKDIR` on an image: each image is one layer on that of its base, made once for the
+same content. So packages are really installed, into the environment of this interpreter as the container sees it. A
+base image (whatever has none below it: `debian_slim`, a registry's) is recorded, and its `ENV` and `WORKDIR` are
+taken, but its other commands are not run: in its place is this machine, with this interpreter and its packages.
+Neither is `apt-get` run, and the uv that the client copies from its own image is this environment's. Not modelled:
+`run_function`, GPUs and volumes while building.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grpclib import GRPCError
 from modal_proto import api_pb2
 
 from . import boxes
@@ -63,13 +65,23 @@ class Images:
     """
 
     def __init__(self, folder: Path, layers: Path, mounts: Mounts, secrets: Secrets, changes: Changes) -> None:
-        self._folder, self._layers, self._mounts, self._secrets, self._changes = folder, layers, mounts, secrets, changes
+        self._folder, self._layers, self._mounts, self._secrets, self._changes = (
+            folder,
+            layers,
+            mounts,
+            secrets,
+            changes,
+        )
         self._base = layers / "base"
         self._base.mkdir()
         boxes.make_base_layer(self._base)
         self._images: dict[str, Image] = {}
         self._by_content: dict[str, Image] = {}
         self._building: set[asyncio.Task[None]] = set()
+
+    def all(self) -> list[Image]:
+        """In the order of their making."""
+        return list(self._images.values())
 
     def get(self, id: str) -> Image:
         """:raise GRPCError: there is none."""
@@ -82,7 +94,11 @@ class Images:
     ) -> api_pb2.ImageGetOrCreateResponse:
         content = self._content(request.image)
         image = self._by_content.get(content)
-        if image is None or request.force_build or (image.result and image.result.status != Result.GENERIC_STATUS_SUCCESS):
+        if (
+            image is None
+            or request.force_build
+            or (image.result and image.result.status != Result.GENERIC_STATUS_SUCCESS)
+        ):
             image = self._begin(request.image)
             self._by_content[content] = image
         return api_pb2.ImageGetOrCreateResponse(image_id=image.id, result=image.result, metadata=image.metadata)
@@ -116,7 +132,7 @@ class Images:
                 raise BuildError("the stand-in does not model run_function")
             for instruction, text in _instructions(image.definition.dockerfile_commands):
                 await self._take(image, layer, instruction, text, is_base)
-        except BuildError as error:
+        except (BuildError, GRPCError, OSError) as error:
             result = Result(status=Result.GENERIC_STATUS_FAILURE, exception=str(error))
         image.result = result
         self._changes.announce()
@@ -125,7 +141,7 @@ class Images:
         if instruction == "ENV":
             image.variables |= dict(_assignments(text))
         elif instruction == "WORKDIR":
-            image.directory = os.path.join(image.directory, text)
+            image.directory = str(Path(image.directory) / text)
         elif instruction == "COPY" and not is_base:
             self._copy(image, layer, text)
         elif instruction == "RUN" and not is_base and not text.startswith("apt-get"):
@@ -133,7 +149,11 @@ class Images:
 
     def _copy(self, image: Image, layer: Path, text: str) -> None:
         *sources, target = [word for word in shlex.split(text) if not word.startswith("--")]
-        place = layer / os.path.join(image.directory, target).lstrip("/")
+        place = layer / str(Path(image.directory) / target).lstrip("/")
+        if "--from=ghcr.io/astral-sh/uv" in text:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(Path(sys.executable).with_name("uv"))
+            return
         contexts = {file.filename.lstrip("/"): file.data for file in image.definition.context_files}
         for source in sources:
             if (name := source.lstrip("/")) in contexts:
@@ -176,7 +196,7 @@ class Images:
         image = self.get(request.image_id)
         sent = int(request.last_entry_id or 0)
         while True:
-            await self._changes.until(lambda: image.result or len(image.output) > sent, request.timeout)
+            await self._changes.until(lambda seen=sent: image.result or len(image.output) > seen, request.timeout)
             data, sent = image.output[sent:], len(image.output)
             logs = [api_pb2.TaskLogs(data=data, file_descriptor=api_pb2.FILE_DESCRIPTOR_STDOUT)] if data else []
             yield api_pb2.ImageJoinStreamingResponse(

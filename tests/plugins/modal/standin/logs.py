@@ -1,7 +1,8 @@
 """What containers print, kept by app, and streamed to clients.
 
-Models the following of an app's logs, those of a function, a call, an input or a container, from where a client was; and
-fetching them by time. Output belongs to the input that the container works on. Not modelled: search, counts, progress.
+Models the following of an app's logs, those of a function, a call, an input or a container, from where a client was;
+and fetching them by time. Output belongs to the input that the container works on. Not modelled: search, counts,
+progress.
 """
 
 import time
@@ -60,9 +61,7 @@ class Logs:
         self.lines.append(Line(app, function, task, call, input, file_descriptor, data, time.time()))
         self._changes.announce()
 
-    async def AppGetLogs(
-        self, request: api_pb2.AppGetLogsRequest, caller: str
-    ) -> AsyncIterator[api_pb2.TaskLogsBatch]:
+    async def AppGetLogs(self, request: api_pb2.AppGetLogsRequest, caller: str) -> AsyncIterator[api_pb2.TaskLogsBatch]:
         end = time.monotonic() + request.timeout
         seen = int(request.last_entry_id.split("-")[0] or 0)
         while True:
@@ -76,11 +75,9 @@ class Logs:
                 return
             if (left := end - time.monotonic()) <= 0:
                 return
-            await self._changes.until(lambda: len(self.lines) > seen or self.app_done(request.app_id), left)
+            await self._changes.until(lambda sent=seen: len(self.lines) > sent or self.app_done(request.app_id), left)
 
-    async def AppFetchLogs(
-        self, request: api_pb2.AppFetchLogsRequest, caller: str
-    ) -> api_pb2.AppFetchLogsResponse:
+    async def AppFetchLogs(self, request: api_pb2.AppFetchLogsRequest, caller: str) -> api_pb2.AppFetchLogsResponse:
         since, until = request.since.ToNanoseconds() / 1e9, request.until.ToNanoseconds() / 1e9 or time.time()
         found = [
             line.batch(number)

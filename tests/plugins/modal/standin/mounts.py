@@ -1,8 +1,8 @@
 """Mounts: files of a client's that appear in containers and in the building of images.
 
 Models contents by their SHA-256, which are sent only once, and mounts made of them; a mount becomes a layer of the
-container's file system. Those of the service itself (the client's own packages, standalone Pythons) exist by name, and are
-empty: the interpreter of the containers has these packages anyway.
+container's file system. Those of the service itself (the client's own packages, standalone Pythons) exist by name,
+and are empty: the interpreter of the containers has these packages anyway.
 """
 
 import hashlib

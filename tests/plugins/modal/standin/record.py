@@ -1,7 +1,7 @@
 """Every request that was received, in the order of its coming, kept in a file that tests read.
 
-A line for each: when, from whom (`client`, or the id of a container), the method, its message in base64, and for uploads
-and downloads over HTTP the number of bytes instead.
+A line for each: when, from whom (`client`, or the id of a container), the method, its message in base64, and for
+uploads and downloads over HTTP the number of bytes instead.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """Secrets: variables that containers find in their environment.
 
-Models secrets with a name, and those that an app makes from a mapping; required keys; listing and deletion. Their values
-are kept in memory alone.
+Models secrets with a name, and those that an app makes from a mapping; required keys; listing and deletion. Their
+values are kept in memory alone.
 """
 
 import time

@@ -1,7 +1,7 @@
 """The gRPC service: finds the method that models a request, and records whatever comes.
 
-A method is modelled by a method of the same name of one of the subjects; it takes the request and the caller, and returns
-the answer or is a generator of answers. What no subject models is answered as not implemented, by name.
+A method is modelled by a method of the same name of one of the subjects; it takes the request and the caller, and
+returns the answer or is a generator of answers. What no subject models is answered as not implemented, by name.
 """
 
 import functools

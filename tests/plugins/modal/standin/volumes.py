@@ -1,16 +1,17 @@
 """Volumes: folders that containers share, of version 1 and 2.
 
-Models listing, reading, writing, copying, removing and renaming as the client does it; of version 2 the upload of missing
-blocks alone (a block is known once it was sent; those of files that containers write are not). A volume is one folder, which
-is bound into every container: what a container writes is seen by all at once. The real service shows it after a commit and,
-to other containers, a reload; so commits and reloads are recorded, and a reload fails, as there, while the container has
-files of the volume open.
+Models listing, reading, writing, copying, removing and renaming as the client does it; of version 2 the upload of
+missing blocks alone (a block is known once it was sent; those of files that containers write are not). A volume is
+one folder, which is bound into every container: what a container writes is seen by all at once. The real service
+shows it after a commit and, to other containers, a reload; so commits and reloads are recorded, and a reload fails,
+as there, while the container has files of the volume open.
 """
 
 import shutil
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from google.protobuf.empty_pb2 import Empty
@@ -127,11 +128,8 @@ class Volumes:
     def _list(self, id: str, path: str, recursive: bool) -> list[api_pb2.FileEntry]:
         volume = self.get(id)
         start = volume.existing(path)
-        if start.is_file():
-            found = [start]
-        else:
-            found = sorted(start.rglob("*") if recursive else start.iterdir())
-        return [_entry(volume, one) for one in found]
+        below = start.rglob("*") if recursive else start.iterdir()
+        return [_entry(volume, one) for one in ([start] if start.is_file() else sorted(below))]
 
     async def VolumeGetFile2(
         self, request: api_pb2.VolumeGetFile2Request, caller: str
@@ -142,7 +140,7 @@ class Volumes:
         size = path.stat().st_size
         end = min(size, request.start + request.len) if request.len else size
         edges = [request.start, *range((request.start // BLOCK + 1) * BLOCK, end, BLOCK), end]
-        urls = [self._blobs.part(path, one, two - one) for one, two in zip(edges, edges[1:], strict=False) if two > one]
+        urls = [self._blobs.part(path, one, two - one) for one, two in pairwise(edges) if two > one]
         return api_pb2.VolumeGetFile2Response(get_urls=urls, size=size, start=request.start, len=end - request.start)
 
     async def VolumePutFiles(self, request: api_pb2.VolumePutFilesRequest, caller: str) -> Empty:

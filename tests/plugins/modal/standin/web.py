@@ -1,10 +1,14 @@
 """Web functions: a port of the loopback interface for each, from which requests go to a container.
 
-Models `web_server`, `asgi_app`, `wsgi_app` and `fastapi_endpoint`, of functions and of classes: a request becomes a call whose
-data are streamed both ways, as the service does it, so that answers come piece by piece. With `requires_proxy_auth` a
-request needs the headers `Modal-Key` and `Modal-Secret`. Not modelled: websockets, redirects of slow requests, domains.
+Models `web_server`, `asgi_app`, `wsgi_app` and `fastapi_endpoint`, of functions and of classes: a request becomes a
+call whose data are streamed both ways, as the service does it, so that answers come piece by piece. With
+`requires_proxy_auth` a request needs the headers `Modal-Key` and `Modal-Secret`. Not modelled: websockets, redirects
+of slow requests, domains.
 """
 
+import asyncio
+import pickle
+import socket
 from collections.abc import Awaitable, Callable
 from itertools import count
 
@@ -13,12 +17,13 @@ from modal_proto import api_pb2
 
 from .calls import Call, Calls
 from .changes import Changes
-from .gate import free_port
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ASGI = api_pb2.DATA_FORMAT_ASGI
 PIECE = 1 << 20
 # Those that belong to a connection, which ends here.
-HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "content-length"}
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade"}
 
 
 class Web:
@@ -30,27 +35,32 @@ class Web:
     def __init__(self, calls: Calls, changes: Changes) -> None:
         self._calls, self._changes = calls, changes
         self.proxy_tokens: set[tuple[str, str]] = set()
-        self._ports: dict[tuple[str, str], int] = {}
         self._configs: dict[tuple[str, str], api_pb2.WebhookConfig] = {}
-        self._runners: dict[tuple[str, str], web.AppRunner] = {}
+        self._urls: dict[tuple[str, str], str] = {}
+        self._runners: list[web.AppRunner] = []
+        self._opening: set[asyncio.Task[None]] = set()
 
     def url(self, function: str, method: str, config: api_pb2.WebhookConfig) -> str:
-        """The URL of a function or a method; it is served from the next `open` on."""
-        port = self._ports.setdefault((function, method), 0) or free_port()
-        self._ports[function, method], self._configs[function, method] = port, config
-        return f"http://127.0.0.1:{port}"
+        """The URL of a function or a method."""
+        key = function, method
+        self._configs[key] = config
+        if key not in self._urls:
+            listening = socket.create_server(("127.0.0.1", 0))
+            self._urls[key] = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            opening = asyncio.create_task(self._open(self._handler(*key), listening))
+            self._opening.add(opening)
+            opening.add_done_callback(self._opening.discard)
+        return self._urls[key]
 
-    async def open(self) -> None:
-        """Serve the URLs that are not served yet."""
-        for key, port in self._ports.items():
-            if key not in self._runners:
-                app = web.Application(client_max_size=1 << 30)
-                app.router.add_route("*", "/{path:.*}", self._handler(*key))
-                self._runners[key] = web.AppRunner(app, access_log=None)
-                await self._runners[key].setup()
-                await web.TCPSite(self._runners[key], "127.0.0.1", port).start()
+    async def _open(self, handler: Handler, listening: socket.socket) -> None:
+        app = web.Application(client_max_size=1 << 30)
+        app.router.add_route("*", "/{path:.*}", handler)
+        runner = web.AppRunner(app, access_log=None)
+        self._runners.append(runner)
+        await runner.setup()
+        await web.SockSite(runner, listening).start()
 
-    def _handler(self, function: str, method: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def _handler(self, function: str, method: str) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             given = (request.headers.get("Modal-Key", ""), request.headers.get("Modal-Secret", ""))
             if self._configs[function, method].requires_proxy_auth and given not in self.proxy_tokens:
@@ -61,19 +71,18 @@ class Web:
         return handle
 
     def _call(self, function: str, method: str, request: web.Request, body: bytes) -> Call:
-        headers = [part for pair in request.raw_headers for part in pair if pair[0].lower() != b"connection"]
-        scope = api_pb2.Asgi.Http(
-            http_version="1.1",
-            method=request.method,
-            scheme="http",
-            path=request.path,
-            query_string=request.query_string.encode(),
-            headers=headers,
-            client_host="127.0.0.1",
-            client_port=0,
-        )
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": request.method,
+            "scheme": "http",
+            "path": request.path,
+            "query_string": request.query_string.encode(),
+            "headers": [pair for pair in request.raw_headers if pair[0].decode().lower() not in HOP_BY_HOP],
+            "client": ("127.0.0.1", 0),
+        }
         message = api_pb2.FunctionInput(
-            args=api_pb2.Asgi(http=scope).SerializeToString(), data_format=ASGI, method_name=method
+            args=pickle.dumps(((scope,), {})), data_format=api_pb2.DATA_FORMAT_PICKLE, method_name=method
         )
         call = self._calls.make(
             function,
@@ -94,7 +103,7 @@ class Web:
         seen = 0
         try:
             while True:
-                await self._changes.until(lambda: len(call.data_out) > seen or call.finished, timeout=3600)
+                await self._changes.until(lambda sent=seen: len(call.data_out) > sent or call.finished, timeout=3600)
                 for chunk in call.data_out[seen:]:
                     seen += 1
                     message = api_pb2.Asgi.FromString(chunk.data)
@@ -113,7 +122,7 @@ class Web:
 
     async def close(self) -> None:
         """Serve nothing more."""
-        for runner in self._runners.values():
+        for runner in self._runners:
             await runner.cleanup()
 
 

@@ -1,0 +1,1 @@
+"""Runs in Modal's cloud: volumes, functions and images."""

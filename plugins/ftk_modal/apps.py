@@ -1,0 +1,84 @@
+"""Deployed apps: one for each image with its GPUs and options, found by its name, which is made of all of these."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ftk.plugin import files
+from ftk_modal import inside
+from ftk_modal.images import Recipe
+from ftk_modal.options import HOURS_24, Names, Options
+from ftk_modal.troubles import told
+
+if TYPE_CHECKING:
+    import modal
+
+DRIVER_CPU = 0.5
+"""Cores; the driver waits most of the time."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """An app, deployed or not.
+
+    :param recipe: its image.
+    :param options: what its Functions ask for.
+    :param names: the volumes.
+    :param is_own: whether ftk itself is in the image, so that drivers work there.
+    """
+
+    recipe: Recipe
+    options: Options
+    names: Names
+    is_own: bool
+
+    @cached_property
+    def name(self) -> str:
+        """The app's name."""
+        parts = [self.recipe.digest, self._on_cpu(), self._on_gpu(), self.names.runs, self.names.cache]
+        told_of = [*parts, dict(self.options.volumes), self.options.block["driver_memory"]]
+        return f"ftk-{self.recipe.name}-{files.sha256_of(told_of)[:12]}"
+
+    def function(self, name: str) -> "modal.Function":
+        """A Function of the app, which is deployed where it is missing."""
+        import modal
+        import modal.exception
+
+        with told():
+            try:
+                return modal.Function.from_name(self.name, name).hydrate()
+            except modal.exception.NotFoundError:
+                self.build().deploy()
+                return modal.Function.from_name(self.name, name).hydrate()
+
+    def build(self) -> "modal.App":
+        """The app as it is deployed."""
+        import modal
+
+        app = modal.App(self.name, image=self.recipe.image(), include_source=False)
+        retries = modal.Retries(max_retries=self.options.block["retries"], initial_delay=0.0)
+        shared = {"volumes": self._volumes(), "single_use_containers": True}
+        app.function(name="execute", retries=retries, **shared, **self._on_cpu())(inside.execute)
+        if self.options.gpus:
+            app.function(name="execute_on_gpu", retries=retries, **shared, **self._on_gpu())(inside.execute_on_gpu)
+        if self.is_own:
+            driver = {"cpu": DRIVER_CPU, "memory": self.options.block["driver_memory"], "timeout": HOURS_24}
+            most = modal.Retries(max_retries=10, initial_delay=0.0)
+            app.function(name="drive", retries=most, **shared, **driver)(inside.drive)
+            app.function(name="visit", **shared, **driver)(inside.visit)
+        return app
+
+    def _on_cpu(self) -> dict[str, Any]:
+        return {"timeout": self.options.timeout, **self.options.machine()}
+
+    def _on_gpu(self) -> dict[str, Any]:
+        gpus = self.options.gpus
+        return {"gpu": gpus[0] if len(gpus) == 1 else gpus, **self._on_cpu()} if gpus else {}
+
+    def _volumes(self) -> Mapping[str, "modal.Volume"]:
+        import modal
+
+        names = {inside.RUNS: self.names.runs, inside.CACHE: self.names.cache}
+        own = {path: modal.Volume.from_name(name, create_if_missing=True, version=2) for path, name in names.items()}
+        return {**own, **{path: modal.Volume.from_name(name) for path, name in self.options.volumes.items()}}

@@ -1,0 +1,80 @@
+"""What Modal would refuse after everything was sent, and what its client takes without a word: told before the start."""
+
+import os
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from ftk.plugin import Config, Problem
+from ftk_modal import gpus
+from ftk_modal.options import HOURS_24, MOST_RETRIES, Options, seconds
+
+RESERVED = ("/", "/root", "/tmp", "/runs", "/cache", "/ftk")
+"""Where no volume can be mounted: places of Modal's and of ours."""
+
+DISK = (524_288, 3_145_728)
+"""MiB: the least and the most that can be asked for."""
+
+MOST_MEMORY = 344_064
+"""MiB of a container."""
+
+MOST_CPU = 64
+
+
+def check(config: Config) -> Iterator[Problem]:
+    """Everything wrong with the settings for Modal."""
+    options = Options.of(config.ftk)
+    yield from _gpus(config, options)
+    yield from _resources(config, options)
+    yield from _limits(config, options)
+    for path in options.volumes:
+        if problem := _mount_problem(path):
+            place = config.place(("ftk", "modal", "volumes", path))
+            yield Problem(place, f"a volume cannot appear at {path}", problem)
+
+
+def _gpus(config: Config, options: Options) -> Iterator[Problem]:
+    place = config.place(("ftk", "resources", "gpu"))
+    for gpu in options.gpus:
+        if problem := gpus.problem_of(gpu):
+            yield Problem(place, *problem)
+    counts = {gpus.count_of(gpu) for gpu in options.gpus if gpus.problem_of(gpu) is None}
+    if len(counts) > 1:
+        # A training that goes on with another number of GPUs would have another batch size.
+        yield Problem(place, "the GPUs differ in their number", "give all of the list the same, such as [H100:2, A100:2]")
+
+
+def _resources(config: Config, options: Options) -> Iterator[Problem]:
+    machine = options.machine()
+    limits = (("cpu", MOST_CPU, "cores"), ("memory", MOST_MEMORY, "MiB"))
+    for name, most, unit in limits:
+        if machine.get(name, 0) > most:
+            place = config.place(("ftk", "resources", name))
+            yield Problem(place, f"Modal's containers have at most {most} {unit}, not {machine[name]:g}")
+    disk = machine.get("ephemeral_disk")
+    if disk is not None and not DISK[0] <= disk <= DISK[1]:
+        place = config.place(("ftk", "modal", "ephemeral_disk"))
+        yield Problem(place, f"Modal gives {DISK[0]} to {DISK[1]} MiB of disk, not {disk}", "leave it out for the least")
+
+
+def _limits(config: Config, options: Options) -> Iterator[Problem]:
+    def place(name: str) -> str:
+        return config.place(("ftk", "modal", name))
+
+    if seconds(options.block["timeout"]) > HOURS_24:
+        remedy = "leave it out: a command that takes longer goes on in another container"
+        yield Problem(place("timeout"), "Modal stops a container after 24 hours", remedy)
+    if options.block["retries"] > MOST_RETRIES:
+        yield Problem(place("retries"), f"Modal retries at most {MOST_RETRIES} times", f"write {MOST_RETRIES}")
+    wanted, named = options.block["environment"], os.environ.get("MODAL_ENVIRONMENT")
+    if wanted and wanted != named:
+        message = f"the environment is to be {wanted!r}, and MODAL_ENVIRONMENT is {named or 'not set'}"
+        yield Problem(place("environment"), message, f"`export MODAL_ENVIRONMENT={wanted}`: all commands then find the run")
+
+
+def _mount_problem(path: str) -> str | None:
+    if not path.startswith("/"):
+        return "write an absolute path, such as /data"
+    clean = str(PurePosixPath(path))
+    if ".." in PurePosixPath(path).parts or clean in RESERVED or clean.startswith(tuple(f"{item}/" for item in RESERVED[1:])):
+        return f"{', '.join(RESERVED)} are taken; choose another, such as /data"
+    return None

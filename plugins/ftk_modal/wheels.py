@@ -1,0 +1,127 @@
+"""Wheels of installed distributions, packed anew from their files: no source, no build tool and no network is needed."""
+
+import base64
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+
+from ftk.plugin import UsageError
+
+GROUP = "ftk"
+
+LONG_AGO = (2000, 1, 1, 0, 0, 0)
+"""The time of all files, so that the same content is the same wheel, and its image is not built again."""
+
+PURE = "Wheel-Version: 1.0\nGenerator: ftk\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel in memory.
+
+    :param project: the distribution's name.
+    :param file: its file name.
+    :param content: its bytes.
+    :param requirements: lines of its metadata, such as `torch>=2.11; extra == 'transformers'`.
+    """
+
+    project: str
+    file: str
+    content: bytes
+    requirements: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def extras_with(self, modules: frozenset[str]) -> list[str]:
+        """The extras that bring any of these modules."""
+        found = (re.match(r"([\w.-]+).*\bextra == ['\"]([\w.-]+)['\"]", line) for line in self.requirements)
+        return sorted({match[2] for match in found if match and _brings(match[1], modules)})
+
+    def brings_any(self, modules: frozenset[str]) -> bool:
+        """Whether a requirement, of an extra or of itself, brings any of these modules."""
+        names = (re.match(r"[\w.-]+", line) for line in self.requirements)
+        return any(_brings(match[0], modules) for match in names if match)
+
+
+def _brings(requirement: str, modules: frozenset[str]) -> bool:
+    """Whether a requirement is for a module, going by its name: `mlflow-skinny` is for `mlflow`."""
+    name = requirement.lower().replace("-", "_")
+    return any(name == module or name.startswith(f"{module}_") for module in modules)
+
+
+def plugin_wheels() -> list[Wheel]:
+    """ftk's own wheel and one of every other distribution that brings plugins."""
+    found = {point.dist.name: point.dist for point in entry_points(group=GROUP) if point.dist}
+    return [pack(found[name]) for name in sorted(found)]
+
+
+def own_wheel() -> Wheel:
+    """The wheel with the functions that Modal calls."""
+    points = entry_points(group=GROUP)
+    return next(pack(point.dist) for point in points if point.dist and point.value == "ftk_modal.plugin")
+
+
+def pack(distribution: Distribution) -> Wheel:
+    """The wheel of a distribution that is installed, by whatever means.
+
+    :raises UsageError: where it has compiled parts, which may not fit another machine.
+    """
+    about = distribution.read_text("WHEEL")
+    if about and "Root-Is-Purelib: true" not in about:
+        raise UsageError(
+            f"the plugin package {distribution.name} has compiled parts, which may not fit Modal's machines",
+            "publish it, and name it under `ftk.modal.image.pip`; or FTK_DISABLE_PLUGINS leaves its plugins out",
+        )
+    stem = f"{re.sub(r'[-_.]+', '_', distribution.name)}-{distribution.version}"
+    info = f"{stem}.dist-info"
+    content = {name: path.read_bytes() for name, path in sorted(_modules(distribution))}
+    content[f"{info}/METADATA"] = (distribution.read_text("METADATA") or "").encode()
+    content[f"{info}/entry_points.txt"] = (distribution.read_text("entry_points.txt") or "").encode()
+    content[f"{info}/WHEEL"] = PURE.encode()
+    requirements = tuple(distribution.metadata.get_all("Requires-Dist") or ())
+    return Wheel(distribution.name, f"{stem}-py3-none-any.whl", _zipped(content, f"{info}/RECORD"), requirements)
+
+
+def _modules(distribution: Distribution) -> Iterator[tuple[str, Path]]:
+    """The files of its modules, by their places in a wheel."""
+    tops = {point.value.partition(":")[0].partition(".")[0] for point in distribution.entry_points}
+    # What is installed editable lists none of its files: there, those of the entry points' packages are all.
+    listed = [str(file).split("/")[0].removesuffix(".py") for file in distribution.files or () if str(file).endswith(".py")]
+    for top in sorted(tops | {name for name in listed if name.isidentifier() and not name.startswith("_")}):
+        yield from _files_of(top)
+
+
+def _files_of(top: str) -> Iterator[tuple[str, Path]]:
+    spec = find_spec(top)
+    if spec is None:
+        return
+    if not spec.submodule_search_locations:
+        yield f"{top}.py", Path(str(spec.origin))
+        return
+    for folder in map(Path, spec.submodule_search_locations):
+        for path in folder.rglob("*"):
+            inner = path.relative_to(folder)
+            if path.is_file() and "__pycache__" not in inner.parts and not any(part[0] == "." for part in inner.parts):
+                yield f"{top}/{inner.as_posix()}", path
+
+
+def _zipped(content: dict[str, bytes], record: str) -> bytes:
+    lines = [f"{name},sha256={_hash(data)},{len(data)}\n" for name, data in content.items()]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in {**content, record: "".join([*lines, f"{record},,\n"]).encode()}.items():
+            archive.writestr(zipfile.ZipInfo(name, LONG_AGO), data, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _hash(data: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")

@@ -1,0 +1,155 @@
+"""A server is asked, and whatever it does wrong is told."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from ftk.errors import FtkError, ProblemsFound, UsageError
+from ftk.runs.events import Event
+from ftk.runs.questions import Question
+from ftk.serving.asking import ask
+from ftk.serving.client import Client, Reply
+
+KEY = "secret"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Says the words of a prompt one by one; what it does wrong is the model's name."""
+
+    def log_message(self, *arguments: Any) -> None:
+        """Nothing."""
+
+    def do_GET(self) -> None:
+        self.server.keys.append(self.headers.get("Authorization"))  # type: ignore[attr-defined]
+        if self.headers.get("Authorization") != f"Bearer {KEY}":
+            self.send_error(401)
+        elif self.path == "/v1/models":
+            self._send(200, {"data": [{"id": "first"}, {"id": "second"}]})
+        else:
+            self.send_error(404)
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.bodies.append(body)  # type: ignore[attr-defined]
+        match body["model"]:
+            case "moved":
+                self.send_response(302)
+                self.send_header("Location", "/v1/models")
+                self.end_headers()
+            case "wrong":
+                self._send(400, {"error": {"message": "top_q is unknown"}})
+            case model:
+                self._stream(body, model)
+
+    def _send(self, code: int, value: Any) -> None:
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(json.dumps(value).encode())
+
+    def _stream(self, body: dict[str, Any], model: str) -> None:
+        self.send_response(200)
+        self.end_headers()
+        words = (body.get("prompt") or body["messages"][-1]["content"]).split(" ")
+        for word in words:
+            self._event({"choices": [{"text": f"{word}.", "delta": {"content": f"{word}!"}}]})
+        if model == "broken":
+            return
+        if model == "failing":
+            self._event({"error": {"message": "out of memory"}})
+            return
+        self.wfile.write(b": a comment\n\n")
+        self._event({"choices": [{"text": "", "delta": {}, "finish_reason": "length"}]})
+        self._event({"choices": [], "usage": {"completion_tokens": len(words)}})
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def _event(self, value: Any) -> None:
+        self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
+
+
+class Crowded(ThreadingHTTPServer):
+    """A server with room for many at its door."""
+
+    request_queue_size = 64
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    """A server."""
+    with Crowded(("127.0.0.1", 0), Handler) as server:
+        server.keys, server.bodies = [], []  # type: ignore[attr-defined]
+        server.url = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_a_prompt_is_completed_as_it_stands_by_the_first_model(server: Any) -> None:
+    pieces: list[str] = []
+    reply = Client(server.url, key=KEY).complete("one two ", {"max_new_tokens": 3, "top_k": 2}, pieces.append)
+    assert (reply, pieces) == (Reply("one.two..", 3, "length"), ["one.", "two.", "."])
+    asked = {"model": "first", "prompt": "one two ", "max_tokens": 3, "top_k": 2}
+    assert server.bodies == [{**asked, "stream": True, "stream_options": {"include_usage": True}}]
+
+
+def test_a_conversation_is_answered(server: Any) -> None:
+    reply = Client(f"{server.url}/v1/", "second", KEY).chat([{"role": "user", "content": "one two"}], {})
+    assert reply.text == "one!two!"
+
+
+def test_many_are_asked_and_answered_in_order(server: Any) -> None:
+    events: list[Event] = []
+    prompts = [Question(str(number), {"prompt": f"a {number}"}) for number in range(40)]
+    answers = ask(Client(server.url, key=KEY), prompts, {}, events.append)
+    assert [answer["text"] for answer in answers.answers] == [f"a.{number}." for number in range(40)]
+    assert answers.tokens == 80
+    assert [event["done"] for event in events if event.kind == "generation"] == list(range(1, 41))
+
+
+def test_one_is_told_as_it_comes(server: Any) -> None:
+    events: list[Event] = []
+    ask(Client(server.url, key=KEY), [Question("x", {"prompt": "one two"})], {}, events.append)
+    assert [event["text"] for event in events if event.kind == "text"] == ["one.", "two."]
+
+
+def test_fields_are_for_runs(server: Any) -> None:
+    with pytest.raises(ProblemsFound, match="--field: a server takes no fields"):
+        ask(Client(server.url, "x"), [Question("--field", {"question": "why"})], {})
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "message"),
+    [
+        ("wrong", UsageError, "answers 400: top_q is unknown"),
+        ("broken", FtkError, "the answer broke off"),
+        ("failing", FtkError, "the server failed: out of memory"),
+        ("moved", FtkError, "answers 302"),
+    ],
+)
+def test_what_goes_wrong_is_told(server: Any, model: str, kind: type[FtkError], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        Client(server.url, model, KEY).complete("hello", {})
+    assert server.keys == []  # a redirection is not followed: it could carry the key elsewhere
+
+
+@pytest.mark.parametrize("key", [None, "wrong"])
+def test_a_wrong_key_is_told(server: Any, key: str | None) -> None:
+    with pytest.raises(UsageError, match="wants another key\n.*FTK_API_KEY"):
+        Client(server.url, key=key)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://127.0.0.1:9", "nothing answers at http://127.0.0.1:9/v1: .*Connection refused"),
+        ("127.0.0.1:8000", "is no address of a server"),
+        ("ftp://x", "is no address of a server"),
+        ("http://127.0.0.1:x", "is no address of a server"),
+    ],
+)
+def test_no_server_is_told(url: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Client(url)

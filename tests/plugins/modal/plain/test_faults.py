@@ -1,0 +1,41 @@
+"""Faults that are asked for, as the client sees them."""
+
+import modal
+import pytest
+
+HELLO = ("python", "-c", "import modal; modal.Client.from_env().hello(); print('hello')")
+
+
+def test_a_token_is_refused(standin, run):
+    with standin.refusing_token():
+        assert "AuthError" in run(*HELLO, fails=True)
+    assert "AuthError" in run(*HELLO, fails=True, MODAL_TOKEN_SECRET="as-wrong")
+    assert run(*HELLO) == "hello\n"
+
+
+@pytest.mark.usefixtures("client")
+class TestInThisProcess:
+    def test_a_secret_is_missing(self):
+        with pytest.raises(modal.exception.NotFoundError, match="nowhere"):
+            modal.Secret.from_name("nowhere").hydrate()
+
+    def test_a_key_of_a_secret_is_missing(self, standin):
+        standin.put_secret("without", OTHER="x")
+        with pytest.raises(modal.exception.Error, match="KEY"):
+            modal.Secret.from_name("without", required_keys=["KEY"]).hydrate()
+        standin.delete_secret("without")
+
+    def test_the_client_gets_over_a_call_that_fails_once(self, standin):
+        standin.fail("VolumeList", "UNAVAILABLE")
+        assert modal.Volume.objects.list() is not None
+
+    def test_a_wait_for_a_result_goes_on_after_the_network_was_lost(self, standin, deployed):
+        call = modal.Function.from_name(deployed, "double").spawn(5)
+        with standin.offline(), pytest.raises(modal.exception.Error):
+            call.get(timeout=1)
+        assert call.get(timeout=30) == 10
+
+
+def test_no_secret_is_in_any_request_but_its_own(standin, deployed):
+    assert standin.holding("a secret value") == []
+    assert "FunctionCreate" in standin.holding("look_around")

@@ -1,0 +1,113 @@
+"""The wires behind the stand-in: tests kill containers, cause faults and look inside, by HTTP on the loopback interface.
+
+`POST /NAME` with a JSON mapping calls the method of that name; the answer is JSON.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from .containers import Containers
+from .faults import Faults
+from .gate import Gate
+from .images import Images
+from .secrets import Secrets
+from .web import Web
+
+
+class Control:
+    """What tests can do.
+
+    :param folders: all that is looked through for a value.
+    """
+
+    def __init__(
+        self,
+        containers: Containers,
+        faults: Faults,
+        gates: Mapping[str, Gate],
+        images: Images,
+        secrets: Secrets,
+        served: Web,
+        folders: list[Path],
+    ) -> None:
+        self._containers, self._faults, self._gates, self._images = containers, faults, gates, images
+        self._secrets, self._web, self._folders = secrets, served, folders
+
+    def routes(self) -> list[web.RouteDef]:
+        """What is served."""
+        names = [name for name in vars(type(self)) if not name.startswith("_") and name != "routes"]
+        return [web.post(f"/{name}", self._serve) for name in names]
+
+    async def _serve(self, request: web.Request) -> web.Response:
+        try:
+            answer = await getattr(self, request.path[1:])(**await request.json())
+        except Exception as error:
+            return web.Response(status=500, text=repr(error))
+        return web.Response(text=json.dumps(answer), content_type="application/json")
+
+    async def containers(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": one.id,
+                "function": one.function.definition.function_name,
+                "app": one.function.app,
+                "inputs": list(one.inputs),
+                "pid": one.process and one.process.pid,
+            }
+            for one in self._containers.running.values()
+        ]
+
+    async def kill(self, container: str, preempted: bool) -> None:
+        one = self._containers.get(container)
+        one.preempted, one.stopping = preempted, True
+        one.kill()
+
+    async def put_secret(self, name: str, values: dict[str, str]) -> None:
+        self._secrets.put(name, values)
+
+    async def delete_secret(self, name: str) -> None:
+        self._secrets.delete(name)
+
+    async def put_proxy_token(self, key: str, secret: str) -> None:
+        self._web.proxy_tokens.add((key, secret))
+
+    async def refuse_token(self, refused: bool) -> None:
+        self._faults.refuse_token = refused
+
+    async def delay(self, method: str, seconds: float) -> None:
+        self._faults.delay(method, seconds)
+
+    async def fail(self, method: str, status: str, times: int) -> None:
+        self._faults.fail(method, status, times)
+
+    async def network(self, up: bool) -> None:
+        for gate in self._gates.values():
+            if up:
+                await gate.open()
+            else:
+                await gate.close()
+
+    async def sent(self) -> int:
+        return sum(gate.sent for gate in self._gates.values())
+
+    async def images(self) -> list[dict[str, Any]]:
+        return [
+            {"id": one.id, "commands": list(one.definition.dockerfile_commands), "output": one.output}
+            for one in self._images.all()
+        ]
+
+    async def find(self, value: str) -> list[str]:
+        """The files, of all that clients and containers have sent or written, that hold a value."""
+        return [str(path) for folder in self._folders for path in _files(folder) if _holds(path, value.encode())]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _holds(path: Path, value: bytes) -> bool:
+    return value in path.read_bytes()
