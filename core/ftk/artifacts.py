@@ -155,6 +155,17 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Losses:
+    """How well a model expects rows.
+
+    :param file: JSON lines with `loss` (the sum of the negative log-likelihoods of the row's trained tokens, in nats)
+        and `tokens` (how many those are), in the rows' order.
+    """
+
+    file: Artifact
+
+
+@dataclass(frozen=True)
 class Completions:
     """Answers of a model.
 

@@ -1,6 +1,7 @@
 """What a backend is: the place where runs live and their commands are executed."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol
 
@@ -10,6 +11,18 @@ from ftk.server import Endpoint, Server
 
 Activity = Literal["idle", "working", "orphaned"]
 """`working`: a driver is at it; `orphaned`: the driver died and a command of its still works; `idle`: nobody."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file of a run.
+
+    :param size: bytes.
+    :param version: changes with its content.
+    """
+
+    size: int
+    version: str
 
 
 class Backend(Protocol):
@@ -38,6 +51,18 @@ class Backend(Protocol):
     def open(self, run_id: str, path: str) -> BinaryIO:
         """A file of a run, to be read.
 
+        :raises FileNotFoundError: where there is none.
+        """
+        ...
+
+    def stored(self, run_id: str, path: str) -> Mapping[str, Stored]:
+        """All files in a folder of a run and below, or the one file of this name, by their paths in the run."""
+        ...
+
+    def fetch(self, run_id: str, path: str, stream: BinaryIO, advance: Callable[[int], None]) -> None:
+        """Write the whole content of a file to a stream on this machine that is empty and can seek.
+
+        :param advance: is told how many more bytes have come.
         :raises FileNotFoundError: where there is none.
         """
         ...
@@ -101,7 +126,7 @@ class Backend(Protocol):
         ...
 
     def put(self, run_id: str, path: str, content: bytes) -> None:
-        """Write a file of a run, whole or not at all; only for the scratch folder of a visit."""
+        """Write a file of a run, whole or not at all: one that is no part of its history, such as a visit's request."""
         ...
 
     def visit(self, run_id: str, arguments: Sequence[str]) -> int:

@@ -41,9 +41,12 @@ class Resources:
     """What a command needs.
 
     :param timeout: seconds after which it is stopped; None for no limit.
+    :param gpus: whether it computes on the GPUs that the config asks for; a backend that pays for them runs any other
+        command on a CPU.
     """
 
     timeout: float | None = None
+    gpus: bool = True
 
 
 @dataclass(frozen=True)

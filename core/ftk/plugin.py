@@ -3,9 +3,9 @@
 from ftk import files
 from ftk.accelerator import Accelerator, find_accelerator
 from ftk.advice import SMALLER, Advice
-from ftk.artifacts import Artifact, Completions, MergedModel, Model, PreparedModel, StagedData, TrainedModel
-from ftk.backend import Activity, Backend
-from ftk.command import PYTHON, Command, Environment, Resources
+from ftk.artifacts import Artifact, Completions, Losses, MergedModel, Model, PreparedModel, StagedData, TrainedModel
+from ftk.backend import Activity, Backend, Stored
+from ftk.command import INHERIT, PYTHON, Command, Environment, Resources
 from ftk.config.inlining import JSON_FILE
 from ftk.config.resolve import Config
 from ftk.config.schema import Schema, complete, find_problems
@@ -55,6 +55,7 @@ __all__ = [
     "EVENTS_VARIABLE",
     "FAMILIES",
     "HOST",
+    "INHERIT",
     "JSON_FILE",
     "KINDS",
     "LOCATED",
@@ -96,6 +97,7 @@ __all__ = [
     "Interpreter",
     "LoggedRun",
     "Logger",
+    "Losses",
     "MergedModel",
     "Model",
     "Pair",
@@ -115,6 +117,7 @@ __all__ = [
     "Server",
     "StagedData",
     "Step",
+    "Stored",
     "TemplateRefusal",
     "TokenisedPair",
     "TokenisedRow",

@@ -18,6 +18,7 @@ from ftk.plugin import (
     Environments,
     Home,
     Server,
+    Stored,
     UsageError,
     files,
     find_accelerator,
@@ -31,6 +32,10 @@ from ftk_local.supervise import supervise
 DRIVER = "ftk.runs.driver"
 
 VISIT = "ftk.runs.visit"
+
+
+CHUNK = 1 << 20
+"""Bytes that are copied at a time."""
 
 
 class LocalBackend:
@@ -70,6 +75,20 @@ class LocalBackend:
     def open(self, run_id: str, path: str) -> BinaryIO:
         """A file of the run."""
         return (self._folder(run_id) / path).open("rb")
+
+    def stored(self, run_id: str, path: str) -> Mapping[str, Stored]:
+        """The files by their paths, with the times of their last changes."""
+        folder = self._folder(run_id)
+        top = folder / path
+        found = [top] if top.is_file() else sorted(item for item in top.rglob("*") if item.is_file())
+        return {item.relative_to(folder).as_posix(): _stored(item) for item in found}
+
+    def fetch(self, run_id: str, path: str, stream: BinaryIO, advance: Callable[[int], None]) -> None:
+        """Copy the file."""
+        with self.open(run_id, path) as source:
+            while chunk := source.read(CHUNK):
+                stream.write(chunk)
+                advance(len(chunk))
 
     def describe(self, run_id: str, path: str) -> str:
         """The path, from here where it lies below."""
@@ -181,3 +200,8 @@ class LocalBackend:
 
     def _folder(self, run_id: str) -> Path:
         return self.home.runs / run_id
+
+
+def _stored(path: Path) -> Stored:
+    about = path.stat()
+    return Stored(about.st_size, str(about.st_mtime_ns))

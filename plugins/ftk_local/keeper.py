@@ -16,7 +16,7 @@ import psutil
 from ftk_local.processes import marked, stop
 from ftk_local.servers import SERVER_VARIABLE
 
-GRACE = 5.0
+GRACE = 4.0
 """Seconds in which a server may answer its last requests."""
 
 
@@ -36,8 +36,9 @@ def main() -> None:
         code = server.wait()
     except _Asked:
         stop(_others(), GRACE)
-        return
-    how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        how = "was asked to stop"
+    else:
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
     print(f"the server {how}", flush=True)
 
 

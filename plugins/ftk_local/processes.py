@@ -69,7 +69,7 @@ def stop(processes: Sequence[psutil.Process], grace: float) -> None:
         alive = list(processes)
         until = time.monotonic() + grace
         while alive and time.monotonic() < until and signal.SIGINT not in signal.sigpending():
-            _, alive = psutil.wait_procs(alive, timeout=LOOK)
+            alive = [process for process in psutil.wait_procs(alive, timeout=LOOK)[1] if not _is_dead(process)]
         for process in alive:
             send(process, signal.SIGKILL)
         psutil.wait_procs(alive, timeout=10)
@@ -91,6 +91,14 @@ def _is_logger(process: psutil.Process) -> bool:
         return "ftk.loggers.sender" in process.cmdline()[:4]
     except psutil.Error:
         return False
+
+
+def _is_dead(process: psutil.Process) -> bool:
+    """Whether a process has ended, though whoever started it may not have asked yet how."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def send(process: psutil.Process, number: signal.Signals) -> None:

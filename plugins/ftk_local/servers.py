@@ -32,7 +32,7 @@ KEEPER = "ftk_local.keeper"
 SERVER_VARIABLE = "FTK_SERVER"
 """Describes a server to its keeper and all processes below, as JSON."""
 
-GRACE = 8.0
+GRACE = 6.0
 """Seconds that a keeper has to end its server."""
 
 

@@ -54,5 +54,5 @@ def _part_tied_weights(model: Any) -> None:
     tied = model.get_input_embeddings(), model.get_output_embeddings()
     for layer in tied:
         if isinstance(layer, BaseTunerLayer):
-            base = layer.get_base_layer()
+            base: Any = layer.get_base_layer()
             base.weight = torch.nn.Parameter(base.weight.detach().clone())

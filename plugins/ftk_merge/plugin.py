@@ -41,7 +41,7 @@ BLOCK: Schema = {
         "parity": {
             "enum": [True, False, "warn"],
             "default": True,
-            "description": "compare the merged model with base and adapter; true fails where they differ, warn tells it",
+            "description": "compare the merged model with base and adapter: fail where they differ, warn, or do not",
         },
     },
 }
@@ -119,4 +119,4 @@ def advice() -> Sequence[Advice]:
 
 def _execute(run: Run, module: str, *arguments: str | Artifact) -> None:
     argv = (PYTHON, "-m", f"ftk_merge.{module}", *arguments)
-    run.execute(Command(argv, ENVIRONMENT.name, Resources(run.config.timeout)))
+    run.execute(Command(argv, ENVIRONMENT.name, Resources(run.config.timeout, gpus=False)))

@@ -1,6 +1,6 @@
 """Deployed apps: one for each image with its GPUs and options, found by its name, which is made of all of these."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ class Site:
     :param options: what its Functions ask for.
     :param names: the volumes.
     :param is_own: whether ftk itself is in the image, so that drivers work there.
+    :param deployed: the app's name, where it is known to be there.
     """
 
     recipe: Recipe
@@ -33,15 +34,22 @@ class Site:
     names: Names
     is_own: bool
 
+    deployed: str | None = None
+
     @cached_property
     def name(self) -> str:
         """The app's name."""
+        if self.deployed:
+            return self.deployed
         parts = [self.recipe.digest, self._on_cpu(), self._on_gpu(), self.names.runs, self.names.cache]
         told_of = [*parts, dict(self.options.volumes), self.options.block["driver_memory"]]
         return f"ftk-{self.recipe.name}-{files.sha256_of(told_of)[:12]}"
 
-    def function(self, name: str) -> "modal.Function":
-        """A Function of the app, which is deployed where it is missing."""
+    def function(self, name: str, when_missing: Callable[[], None] = lambda: None) -> "modal.Function[..., Any, Any]":
+        """A Function of the app, which is deployed where it is missing.
+
+        :param when_missing: called before that.
+        """
         import modal
         import modal.exception
 
@@ -49,6 +57,7 @@ class Site:
             try:
                 return modal.Function.from_name(self.name, name).hydrate()
             except modal.exception.NotFoundError:
+                when_missing()
                 self.build().deploy()
                 return modal.Function.from_name(self.name, name).hydrate()
 
@@ -56,7 +65,7 @@ class Site:
         """The app as it is deployed."""
         import modal
 
-        app = modal.App(self.name, image=self.recipe.image(), include_source=False)
+        app: Any = modal.App(self.name, image=self.recipe.image(), include_source=False)
         retries = modal.Retries(max_retries=self.options.block["retries"], initial_delay=0.0)
         shared = {"volumes": self._volumes(), "single_use_containers": True}
         app.function(name="execute", retries=retries, **shared, **self._on_cpu())(inside.execute)
@@ -67,7 +76,7 @@ class Site:
             most = modal.Retries(max_retries=10, initial_delay=0.0)
             app.function(name="drive", retries=most, **shared, **driver)(inside.drive)
             app.function(name="visit", **shared, **driver)(inside.visit)
-        return app
+        return app  # type: ignore[no-any-return]
 
     def _on_cpu(self) -> dict[str, Any]:
         return {"timeout": self.options.timeout, **self.options.machine()}

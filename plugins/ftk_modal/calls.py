@@ -6,8 +6,10 @@ begins, and leaves if what is recorded is not what it was called for.
 
 import json
 import secrets
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -15,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from ftk.plugin import LOG_FILE, Cancelled, FtkError, files
 from ftk_modal.inside import GRACE, OWN, SUPERSEDED
 from ftk_modal.mirror import Mirror
-from ftk_modal.secrets import Secrets
-from ftk_modal.troubles import told, trouble
+from ftk_modal.troubles import told
+from ftk_modal.volume import Entry
 
 if TYPE_CHECKING:
     import modal
@@ -34,6 +36,7 @@ class Work:
 
     :param argv: with the paths of the container.
     :param variables: environment variables.
+    :param path: the folder of its interpreter, where that is not Modal's own.
     :param events: the run's file in which it reports.
     :param timeout: seconds that it may take in all.
     :param volumes: those that it writes to, by name.
@@ -41,21 +44,40 @@ class Work:
 
     argv: tuple[str, ...]
     variables: Mapping[str, str]
+    path: str | None
     events: str
     timeout: float | None
     volumes: tuple[str, ...]
 
     @property
     def folder(self) -> str:
-        """Where its call is recorded: for a visit, in the visit's own folder."""
+        """Where its call is recorded: for a visit, apart from what belongs to the driver."""
         parent = PurePosixPath(self.events).parent.as_posix()
-        return OWN if parent == "events" else f"{parent}/{OWN}"
+        return OWN if parent == "events" else f"{OWN}/{parent}"
 
     @property
     def record(self) -> str:
         """The file that says who does it."""
         digest = files.sha256_of([self.argv, dict(self.variables)])[:16]
         return f"{self.folder}/{digest}.json"
+
+    def sibling(self, ending: str) -> str:
+        """A file beside the record: `.started` and `.stop` are told in `inside`, `.txt` is the output."""
+        return self.record.removesuffix(".json") + ending
+
+    def order(self, run_id: str, token: str) -> dict[str, Any]:
+        """The argument of `inside.execute`."""
+        return {
+            "run": run_id,
+            "record": self.record,
+            "token": token,
+            "argv": self.argv,
+            "variables": dict(self.variables),
+            "path": self.path,
+            "events": self.events,
+            "output": self.sibling(".txt"),
+            "volumes": self.volumes,
+        }
 
 
 class Caller:
@@ -68,14 +90,14 @@ class Caller:
         self.mirror = mirror
         self.store = mirror.store
 
-    def execute(self, function: "modal.Function", work: Work) -> int:
+    def execute(self, function: "modal.Function[..., Any, Any]", work: Work) -> int:
         """Have a command executed and wait for it; see `Backend.execute`.
 
         :param function: the executor, with its secrets.
         """
-        record = self._read(work.record) or self._new_record(work)
+        record = self._read(work.record) or {"token": None, "call": None, "since": time.time()}
         call = self._going_on(work, record) or self._begun(function, work)
-        watch = _Watch(self.mirror, work, record)
+        watch = _Watch(self.mirror, work)
         try:
             code = self._wait(call, watch, record["since"] + work.timeout if work.timeout else None)
         except Cancelled as request:
@@ -99,3 +121,94 @@ class Caller:
 
     def _write(self, path: str, value: Mapping[str, Any]) -> None:
         self.store.write({f"{self.mirror.run_id}/{path}": json.dumps(value).encode()})
+
+    def _going_on(self, work: Work, record: Mapping[str, Any]) -> "modal.FunctionCall[int] | None":
+        """The call that an earlier driver has made, whether it still works or has ended."""
+        import modal
+
+        started = self._read(work.sibling(".started")) or {}
+        began = started.get("call") if record["token"] and started.get("token") == record["token"] else None
+        call = record["call"] or began
+        return modal.FunctionCall.from_id(call) if call else None
+
+    def _begun(self, function: "modal.Function[..., Any, Any]", work: Work) -> "modal.FunctionCall[int]":
+        token = secrets.token_hex(8)
+        record = {"token": token, "call": None, "since": time.time()}
+        with held_back(), told():
+            self._write(work.record, record)
+            call: modal.FunctionCall[int] = function.spawn(work.order(self.mirror.run_id, token))
+            self._write(work.record, {**record, "call": call.object_id})
+        return call
+
+    def _wait(self, call: "modal.FunctionCall[int]", watch: "_Watch", until: float | None) -> int:
+        while until is None or time.time() < until:
+            try:
+                with told():
+                    code = call.get(timeout=POLL)
+            except TimeoutError:
+                watch.look()
+                continue
+            if code == SUPERSEDED:
+                raise FtkError("another driver has begun the same command", "`ftk attach` shows it")
+            return code
+        raise TimeoutError
+
+    def _stop(self, call: "modal.FunctionCall[int]", watch: "_Watch", request: Cancelled) -> None:
+        """End the command in order, or at once; it is gone at the end."""
+        try:
+            if request.now:
+                raise request
+            self._write(watch.work.sibling(".stop"), {})
+            self._wait(call, watch, time.time() + GRACE)
+        except (Cancelled, TimeoutError):
+            call.cancel(terminate_containers=True)
+        except FtkError:
+            pass  # it is gone, by whatever end
+        with held_back():
+            self._end(watch.work, watch)
+
+    def _end(self, work: Work, watch: "_Watch") -> None:
+        watch.look()
+        self.mirror.pull()
+        for ending in (".json", ".started", ".stop", ".txt"):
+            self.store.remove(f"{self.mirror.run_id}/{work.sibling(ending)}")
+
+
+class _Watch:
+    """Brings what a command reports and prints into the mirrored folder while it works."""
+
+    def __init__(self, mirror: Mirror, work: Work) -> None:
+        self.mirror = mirror
+        self.work = work
+        self._sizes: dict[str, int] = {}
+
+    def look(self) -> None:
+        """Fetch what is new."""
+        self._look_at(self.work.events, lambda entry: self.mirror.pull_text(self.work.events, entry))
+        self._look_at(self.work.sibling(".txt"), lambda entry: self._hear())
+
+    def _look_at(self, path: str, fetch: Callable[[Entry], None]) -> None:
+        folder, _, name = f"{self.mirror.run_id}/{path}".rpartition("/")
+        entry = next((item for item in self.mirror.store.entries(folder) if item.name == name), None)
+        if entry is not None and entry.size != self._sizes.get(path):
+            fetch(entry)
+            self._sizes[path] = entry.size
+
+    def _hear(self) -> None:
+        """Append what the command has printed to the log, which the driver alone writes."""
+        path, key = self.mirror.folder / HEARD, self.work.record
+        heard = files.read_json(path) or {}
+        output = self.mirror.store.read(f"{self.mirror.run_id}/{self.work.sibling('.txt')}")
+        with (self.mirror.folder / LOG_FILE).open("ab") as log:
+            log.write(output[heard.get(key, 0) :])
+        files.write_json(path, {**heard, key: len(output)})
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Keep the signals that ask to stop from the block: an exception in its middle would lose sight of a call."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

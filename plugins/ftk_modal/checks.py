@@ -1,4 +1,4 @@
-"""What Modal would refuse after everything was sent, and what its client takes without a word: told before the start."""
+"""What Modal would refuse after everything was sent, and what its client takes without a word: told before."""
 
 import os
 from collections.abc import Iterator
@@ -40,7 +40,9 @@ def _gpus(config: Config, options: Options) -> Iterator[Problem]:
     counts = {gpus.count_of(gpu) for gpu in options.gpus if gpus.problem_of(gpu) is None}
     if len(counts) > 1:
         # A training that goes on with another number of GPUs would have another batch size.
-        yield Problem(place, "the GPUs differ in their number", "give all of the list the same, such as [H100:2, A100:2]")
+        yield Problem(
+            place, "the GPUs differ in their number", "give all of the list the same, such as [H100:2, A100:2]"
+        )
 
 
 def _resources(config: Config, options: Options) -> Iterator[Problem]:
@@ -53,7 +55,9 @@ def _resources(config: Config, options: Options) -> Iterator[Problem]:
     disk = machine.get("ephemeral_disk")
     if disk is not None and not DISK[0] <= disk <= DISK[1]:
         place = config.place(("ftk", "modal", "ephemeral_disk"))
-        yield Problem(place, f"Modal gives {DISK[0]} to {DISK[1]} MiB of disk, not {disk}", "leave it out for the least")
+        yield Problem(
+            place, f"Modal gives {DISK[0]} to {DISK[1]} MiB of disk, not {disk}", "leave it out for the least"
+        )
 
 
 def _limits(config: Config, options: Options) -> Iterator[Problem]:
@@ -68,13 +72,19 @@ def _limits(config: Config, options: Options) -> Iterator[Problem]:
     wanted, named = options.block["environment"], os.environ.get("MODAL_ENVIRONMENT")
     if wanted and wanted != named:
         message = f"the environment is to be {wanted!r}, and MODAL_ENVIRONMENT is {named or 'not set'}"
-        yield Problem(place("environment"), message, f"`export MODAL_ENVIRONMENT={wanted}`: all commands then find the run")
+        yield Problem(
+            place("environment"), message, f"`export MODAL_ENVIRONMENT={wanted}`: all commands then find the run"
+        )
 
 
 def _mount_problem(path: str) -> str | None:
     if not path.startswith("/"):
         return "write an absolute path, such as /data"
     clean = str(PurePosixPath(path))
-    if ".." in PurePosixPath(path).parts or clean in RESERVED or clean.startswith(tuple(f"{item}/" for item in RESERVED[1:])):
+    if (
+        ".." in PurePosixPath(path).parts
+        or clean in RESERVED
+        or clean.startswith(tuple(f"{item}/" for item in RESERVED[1:]))
+    ):
         return f"{', '.join(RESERVED)} are taken; choose another, such as /data"
     return None

@@ -163,5 +163,5 @@ def _install(step: Step, requirements: str) -> str:
     command = f"uv pip {step.action} --python {VENV}/bin/python {' '.join(step.options)}".rstrip()
     if not step.optional:
         return f"{command} -r {requirements}"
-    filled = f"sed \"s/{{torch}}/$TORCH/; s/{{cuda}}/$CUDA/\" {requirements} > /tmp/fitting.txt"
+    filled = f'sed "s/{{torch}}/$TORCH/; s/{{cuda}}/$CUDA/" {requirements} > /tmp/fitting.txt'
     return f"eval $({VENV}/bin/python -c '{VERSIONS}') && {filled} && {command} -r /tmp/fitting.txt || echo passed over"

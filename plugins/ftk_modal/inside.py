@@ -1,6 +1,6 @@
 """The functions that Modal calls in its containers.
 
-`execute` runs in the image of any engine, so that this module needs nothing but the standard library and Modal's client.
+`execute` runs in the image of any engine: this module needs nothing but the standard library and Modal's client.
 """
 
 import json
@@ -50,7 +50,7 @@ def visit(run_id: str, arguments: Sequence[str], variables: Mapping[str, str]) -
 def execute(order: Mapping[str, Any]) -> int:
     """Run a command in a run's folder; a container that goes on after another one does the same.
 
-    :param order: `run`, `record`, `token`, `argv`, `variables`, `events`, `output` and `volumes`; see
+    :param order: `run`, `record`, `token`, `argv`, `variables`, `path`, `events`, `output` and `volumes`; see
         `ftk_modal.calls`.
     :returns: its exit code; negative for the signal that ended it.
     """
@@ -65,7 +65,7 @@ def execute(order: Mapping[str, Any]) -> int:
         process = subprocess.Popen(
             order["argv"],
             cwd=folder,
-            env={**os.environ, **order["variables"], "FTK_EVENTS": str(folder / order["events"])},
+            env={**_variables(order["path"]), **order["variables"], "FTK_EVENTS": str(folder / order["events"])},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -141,6 +141,14 @@ def _is_there(volume: Any, path: str) -> bool:
         return any(True for _ in volume.iterdir(f"/{path}"))
     except Exception:
         return False
+
+
+def _variables(interpreter: str | None) -> dict[str, str]:
+    """The environment of a command: as if its interpreter's environment was activated, without packages of Modal's."""
+    if interpreter is None:
+        return dict(os.environ)
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {**kept, "PATH": f"{interpreter}{os.pathsep}{os.environ['PATH']}", "PYTHONNOUSERSITE": "1"}
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:

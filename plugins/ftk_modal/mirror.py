@@ -1,8 +1,8 @@
 """The run's folder as driver and visits have it: files of the container, kept equal with those on the volume.
 
-A mounted volume does not show what other containers write while a file of it is open, and loggers have files open all the
-time. So they work here; large files of the volume are symbolic links to where it is mounted. Of each file there is one
-writer: what changes here is sent, and what a command has changed is fetched when that has ended.
+A mounted volume does not show what other containers write while a file of it is open, and loggers have files open all
+the time. So they work here; large files of the volume are symbolic links to where it is mounted. Of each file there is
+one writer: what changes here is sent, and what a command has changed is fetched when that has ended.
 """
 
 import json
@@ -50,10 +50,10 @@ class Mirror:
         """Fetch what others have changed on the volume."""
         with files.locked(self._lock):
             there, here = self._read_state()
-            found = {path: entry for path, entry in self._remote()}
+            found = dict(self._remote())
             changed = {path: entry for path, entry in found.items() if _is_news(entry, there.get(path))}
             if any(entry.size > SMALL for entry in changed.values()):
-                _reload(self.store)
+                reload(self.store)
             for path, entry in changed.items():
                 self._fetch(path, entry)
                 here[path] = _seen(self.folder / path)
@@ -159,10 +159,13 @@ def _content(path: Path) -> Path | bytes:
     return path.read_bytes() if path.stat().st_size <= SMALL else path
 
 
-def _reload(store: Store) -> None:
+def reload(store: Store) -> None:
     """Let the mounted volume show what others have committed, as soon as nobody here has a file of it open."""
-    for number in range(TRIES):
-        with suppress(RuntimeError):
+    for number in range(1, TRIES + 1):
+        try:
             store.volume.reload()
             return
-        time.sleep(number)
+        except RuntimeError as error:
+            if number == TRIES:
+                raise FtkError(f"the volume {store.name} cannot be brought up to date: {error}") from None
+            time.sleep(number)

@@ -155,5 +155,3 @@ def mebibytes(text: str | float) -> int:
     assert match is not None  # by the schema
     factor = {"GiB": 1024, "GB": 1e9 / 2**20, "MB": 1e6 / 2**20}.get(match[2] or "", 1)
     return round(float(match[1]) * factor)
-
-

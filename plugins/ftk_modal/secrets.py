@@ -90,9 +90,11 @@ def find_secrets(settings: Mapping[str, Any], keys: Mapping[str, Any]) -> Secret
     absent = [name for name in variables if name not in os.environ]
     if absent:
         raise UsageError(f"{', '.join(absent)} of `ftk.modal.variables` is not set", "`export` it, or remove it there")
-    there = _existing({*named, *(name for service in SERVICES for name in service.secrets)})
+    there = existing({*named, *(name for service in SERVICES for name in service.secrets)})
     if unknown := [name for name in named if name not in there]:
-        raise UsageError(f"Modal has no secret {unknown[0]!r}", f"`modal secret create {unknown[0]} NAME=VALUE` makes it")
+        raise UsageError(
+            f"Modal has no secret {unknown[0]!r}", f"`modal secret create {unknown[0]} NAME=VALUE` makes it"
+        )
     for service in SERVICES:
         local = [name for name in service.variables if os.environ.get(name)]
         known = [name for name in service.secrets if name in there]
@@ -110,7 +112,7 @@ def find_secrets(settings: Mapping[str, Any], keys: Mapping[str, Any]) -> Secret
     return Secrets(tuple(dict.fromkeys(named)), tuple(dict.fromkeys(variables)))
 
 
-def _existing(names: set[str]) -> set[str]:
+def existing(names: set[str]) -> set[str]:
     """Those of these secrets that the workspace has."""
     import modal
     import modal.exception
@@ -124,5 +126,3 @@ def _existing(names: set[str]) -> set[str]:
             except modal.exception.NotFoundError:
                 continue
     return found
-
-

@@ -1,4 +1,4 @@
-"""Wheels of installed distributions, packed anew from their files: no source, no build tool and no network is needed."""
+"""Wheels of installed distributions, packed anew from their files, without a source, a build tool or the network."""
 
 import base64
 import hashlib
@@ -95,7 +95,9 @@ def _modules(distribution: Distribution) -> Iterator[tuple[str, Path]]:
     """The files of its modules, by their places in a wheel."""
     tops = {point.value.partition(":")[0].partition(".")[0] for point in distribution.entry_points}
     # What is installed editable lists none of its files: there, those of the entry points' packages are all.
-    listed = [str(file).split("/")[0].removesuffix(".py") for file in distribution.files or () if str(file).endswith(".py")]
+    listed = [
+        str(file).split("/")[0].removesuffix(".py") for file in distribution.files or () if str(file).endswith(".py")
+    ]
     for top in sorted(tops | {name for name in listed if name.isidentifier() and not name.startswith("_")}):
         yield from _files_of(top)
 

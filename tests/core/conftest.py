@@ -14,6 +14,7 @@ from ftk.plugin import (
     Completions,
     Endpoint,
     Home,
+    Losses,
     MergedModel,
     Model,
     PreparedModel,
@@ -57,6 +58,10 @@ class Engine:
     @stage(revision=1, default=True)
     def generate(self, run: Run, model: Model, prompts: Artifact, output: Artifact) -> Completions:
         return Completions(output)
+
+    @stage(revision=1, default=True)
+    def score(self, run: Run, model: Model, rows: Artifact, output: Artifact) -> Losses:
+        return Losses(output)
 
     @stage(revision=1, default=True)
     def serve(self, run: Run, models: Sequence[Served]) -> Endpoint:

@@ -82,7 +82,7 @@ def server() -> Iterator[Any]:
     with Crowded(("127.0.0.1", 0), Handler) as server:
         server.keys, server.bodies = [], []  # type: ignore[attr-defined]
         server.url = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 
@@ -137,7 +137,7 @@ def test_what_goes_wrong_is_told(server: Any, model: str, kind: type[FtkError], 
 
 @pytest.mark.parametrize("key", [None, "wrong"])
 def test_a_wrong_key_is_told(server: Any, key: str | None) -> None:
-    with pytest.raises(UsageError, match="wants another key\n.*FTK_API_KEY"):
+    with pytest.raises(UsageError, match=r"wants another key\n.*FTK_API_KEY"):
         Client(server.url, key=key)
 
 

@@ -68,7 +68,7 @@ def test_every_default_and_provider_is_filled_in(resolved: Resolve) -> None:
         "environments": {},
         "plugins": [],
         "disable_plugins": [],
-        "stages": dict.fromkeys(("stage_data", "prepare_model", "merge", "generate", "serve"), "stub"),
+        "stages": dict.fromkeys(("stage_data", "prepare_model", "merge", "generate", "score", "serve"), "stub"),
         "resources": {"timeout": None},
         "loggers": [],
         "logging": {"drain": 10, "patience": 60, "system_interval": 15},

@@ -52,7 +52,7 @@ def test_a_model_that_answers_otherwise_fails_the_stage_and_is_kept(ftk, tiny_co
     manifest = json.loads((folder / "stages/merge.json").read_text())
     (folder / "stages/merge.json").write_text(json.dumps({**manifest, "result": None}))  # as a kill leaves it
 
-    done = ftk("run", "--resume", "latest", "--set", "ftk.merge.parity=true")
+    done = ftk("run", "--resume", "latest")
     assert done.returncode == 1
     assert "the merged model answers otherwise than base and adapter: distance " in done.stderr
     assert f"`ftk run --resume {folder.name} --set ftk.merge.parity=warn` goes on" in done.stderr

@@ -1,5 +1,6 @@
 """A config as commands take it: the options that change it, and all that is checked before a run is made."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ class Changes:
     data: Path | None
     sets: tuple[str, ...]
     engine: str | None
+    gpu: str | None
     loggers: tuple[str, ...]
     no_merge: bool
     plugins: tuple[Path, ...]
@@ -36,6 +38,7 @@ class Changes:
             *self.sets,
             *(["ftk.stages.merge=none"] if self.no_merge else []),
             *([f"ftk.engine={self.engine}"] if self.engine else []),
+            *([f"ftk.resources.gpu={_quoted(self.gpu)}"] if self.gpu else []),
             *([f"ftk.loggers=[{named}]"] if self.loggers else []),
         ]
 
@@ -47,6 +50,11 @@ class Changes:
         return [*environment_overrides(), *(parse_set(item) for item in (*self.keys, *flags))]
 
 
+def _quoted(text: str) -> str:
+    """A list as it is, and a text as YAML takes it: with a colon in it."""
+    return text if text.startswith("[") else json.dumps(text)
+
+
 def config_options(function: F) -> F:
     """What changes a config for one run; a command takes the values as `Changes`."""
     for option in reversed(
@@ -56,6 +64,7 @@ def config_options(function: F) -> F:
                 "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key of the config; may be repeated."
             ),
             click.option("--engine", metavar="NAME", help="Who trains [FTK_ENGINE, else the config's]."),
+            click.option("--gpu", metavar="NAME[:COUNT]", help="GPUs to hire, such as a100-80gb:2 [GPU_CONFIG]."),
             click.option(
                 "--logger", "loggers", multiple=True, metavar="NAME", help="Who logs; may be repeated; none for nobody."
             ),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ftk.cli.measures import evaluation_rows
 from ftk.cli.summary import SPLITS, one_line
 from ftk.cli.view import duration
 from ftk.runs.course import Course
@@ -44,6 +45,9 @@ def report_lines(record: "RunRecord", events: "Sequence[Event]") -> Iterator[str
     if summary:
         yield from _table("Exact match", ("", "rows", "base", "tuned"), _score_rows(summary["scores"]))
         yield from _samples(summary["samples"])
+    if evaluation := record.evaluation():
+        head = (f"on {evaluation['data']}", "rows", "base", "tuned")
+        yield from _table("Evaluation", head, evaluation_rows(evaluation))
     yield from _table("Time", ("stage", "by", "took"), _time_rows(record))
     yield from _table("Versions", ("package", "version"), _versions(events))
 

@@ -18,6 +18,7 @@ from ftk.serving.starting import Launch, Order, prepare
 from ftk.serving.watching import end_of, is_there, wait_until_ready
 
 if TYPE_CHECKING:
+    from ftk.config.resolve import Config
     from ftk.hooks.manager import Manager
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -55,43 +56,61 @@ def serve(call: Call, detach: bool) -> None:
     config = call.order.config(call.manager)
     needed = backend.servers_are_public or not is_loopback(config.ftk["serve"]["host"])
     key = find_key(call.key, call.variable, needed)
+    launch = prepared(call.order, config, call.manager, key)
+    with noted(*STOPS) as signals:
+        server = started(launch, call.manager, signals)
+        if detach:
+            return tell(server, key, call.as_json)
+        try:
+            tell(server, key, call.as_json)
+            _watch(launch, server, call, signals)
+        finally:
+            backend.stop_server(server.id)
+    click.echo(f"{server.id} is stopped", err=True)
+    raise click.Abort
+
+
+def prepared(order: Order, config: "Config", manager: "Manager", key: Key | None) -> Launch:
+    """See `ftk.serving.starting.prepare`; what happens meanwhile is shown."""
     with make_view() as view:
         try:
-            launch = prepare(call.order, config, call.manager, key.value if key else None, view.show)
+            return prepare(order, config, manager, key.value if key else None, view.show)
         except Cancelled:
             raise click.Abort from None
-    with noted(*STOPS) as signals:
-        server = launch.start()
-        left = False
-        try:
-            if _is_awaited(launch, server, call, signals):
-                tell(server, key, call.as_json)
-                left = detach
-                if not detach:
-                    _watch(launch, server, call, signals)
-        finally:
-            if not left:
-                backend.stop_server(server.id)
-    if not left:
-        click.echo(f"{server.id} is stopped", err=True)
-        raise click.Abort
 
 
-def _is_awaited(launch: Launch, server: Server, call: Call, signals: list[int]) -> bool:
-    """Whether the server became ready before a signal came."""
-    with make_view() as view:
+def started(launch: Launch, manager: "Manager", signals: list[int]) -> Server:
+    """Start a server and wait until it is ready; otherwise nothing of it is left.
 
-        def waited(seconds: float) -> None:
-            view.show(Event(time.time(), "server_starting", {"seconds": seconds}))
+    :param signals: grows with the signals by which somebody stops it.
+    :raises FtkError: when it ends before.
+    :raises click.Abort: when it was stopped.
+    """
+    backend = launch.record.backend
+    server = launch.start()
+    ready = False
+    try:
+        with make_view() as view:
 
-        ready = wait_until_ready(launch.record.backend, server, lambda: bool(signals), waited)
-    if not ready and not signals:
-        raise end_of(launch.record.backend, server, call.manager.advice())
-    return ready
+            def waited(seconds: float) -> None:
+                view.show(Event(time.time(), "server_starting", {"seconds": seconds}))
+
+            ready = wait_until_ready(backend, server, lambda: bool(signals), waited)
+        if signals:
+            raise click.Abort
+        if not ready:
+            raise end_of(backend, server, manager.advice())
+        return server
+    finally:
+        if not ready or signals:
+            backend.stop_server(server.id)
 
 
 def _watch(launch: Launch, server: Server, call: Call, signals: list[int]) -> None:
-    """Return as soon as a signal comes."""
+    """Return as soon as a signal comes.
+
+    :raises FtkError: when the server ends before.
+    """
     if not call.as_json:
         click.echo("\nCtrl-C stops it", err=True)
     looks = 0

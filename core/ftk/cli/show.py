@@ -60,6 +60,7 @@ def _as_json(record: "RunRecord") -> dict[str, Any]:
         "stages": record.manifests(),
         "config": record.config().values,
         "summary": record.summary(),
+        "evaluation": record.evaluation(),
         "loggers": logger_states(record),
     }
 

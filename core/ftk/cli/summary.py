@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ftk.cli.measures import evaluation_lines
 from ftk.loggers.unsent import logger_progress
 from ftk.runs.record import RunRecord
 
@@ -23,6 +24,8 @@ def summary_lines(record: RunRecord) -> Iterator[str]:
     if summary:
         yield from _samples(summary["samples"])
         yield from _scores(summary["scores"])
+    if evaluation := record.evaluation():
+        yield from ("", *evaluation_lines(evaluation))
     yield from _places(record)
     yield from _next(record, summary)
 

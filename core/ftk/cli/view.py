@@ -15,6 +15,9 @@ Traceback = TracebackType | None
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+GRADUAL = ("metrics", "generation", "scoring", "installing", "merging", "server_starting")
+"""Events that tell how far something is, over and over."""
+
 QUIET = 5.0
 """Seconds between two lines about training steps in a pipe."""
 
@@ -50,7 +53,7 @@ class PlainView:
 
     def show(self, event: Event) -> None:
         """Print the event's line, if it has one; of training steps only one every few seconds and the last."""
-        if event.kind in ("metrics", "generation", "installing", "merging", "server_starting") and not _is_last(event):
+        if event.kind in GRADUAL and not _is_last(event):
             if time.monotonic() < self._quiet_until:
                 return
             self._quiet_until = time.monotonic() + QUIET
@@ -83,8 +86,8 @@ class LiveView:
             self._move(f"train  {_step_text(event.fields)}", event["step"], event["steps"])
         elif event.kind == "installing":
             self._move(f"{event['name']}  {event['message']}", event["step"] - 1, event["of"])
-        elif event.kind == "generation":
-            self._move("answered", event["done"], event["of"])
+        elif event.kind in ("generation", "scoring"):
+            self._move("answered" if event.kind == "generation" else "losses", event["done"], event["of"])
         elif event.kind == "merging":
             self._move("merge  MB", event["done"] // 10**6, event["of"] // 10**6)
         elif event.kind == "server_starting":
@@ -172,6 +175,8 @@ _LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "server_starting": lambda fields: f"the server starts: {duration(fields['seconds'])}",
     "parity": lambda fields: f"  parity: {fields['text']}",
     "generation": lambda fields: f"  answered {fields['done']} of {fields['of']}",
+    "scoring_model": lambda fields: f"  losses of the {fields['model']} model",
+    "scoring": lambda fields: f"  losses of {fields['done']} of {fields['of']} rows",
     "logger_link": lambda fields: f"  {fields['logger']}: {fields['link'] or 'is logging'}",
     "logger_unsent": lambda fields: f"  note: {fields['message']}",
     "notice": lambda fields: f"  note: {fields['message']}",

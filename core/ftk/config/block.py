@@ -34,6 +34,28 @@ TIMEOUT: Schema = {
     "default": None,
 }
 
+GPU: Schema = {
+    "type": ["string", "array", "null"],
+    "items": {"type": "string"},
+    "description": "GPUs to hire, such as a100-80gb:2; of a list, the first that is free",
+    "default": None,
+}
+
+CPU: Schema = {
+    "type": ["number", "null"],
+    "exclusiveMinimum": 0,
+    "description": "cores to hire",
+    "default": None,
+}
+
+MEMORY: Schema = {
+    "type": ["number", "string", "null"],
+    "exclusiveMinimum": 0,
+    "pattern": r"^\d+(\.\d+)? ?([MG]i?B)?$",
+    "description": "memory to hire: MiB, or a number with its unit, such as 64GiB",
+    "default": None,
+}
+
 CORE_BLOCK: Mapping[str, Schema] = {
     "backend": {"type": "string", "default": "local", "description": "where runs live and work"},
     "engine": {"type": ["string", "null"], "default": None, "description": "who trains"},
@@ -64,7 +86,7 @@ CORE_BLOCK: Mapping[str, Schema] = {
         "type": "object",
         "additionalProperties": False,
         "description": "what commands need",
-        "properties": {"timeout": TIMEOUT},
+        "properties": {"gpu": GPU, "cpu": CPU, "memory": MEMORY, "timeout": TIMEOUT},
     },
     "loggers": LOGGERS,
     "logging": LOGGING,

@@ -19,7 +19,11 @@ from ftk.hooks.manager import NO_PROVIDER, Manager
 from ftk.hooks.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, RUN_STAGES
 from ftk.loggers.choosing import choose_loggers, logger_keys
 
-ENVIRONMENT = {"FTK_BACKEND": ("ftk", "backend"), "FTK_ENGINE": ("ftk", "engine")}
+ENVIRONMENT = {
+    "FTK_BACKEND": ("ftk", "backend"),
+    "FTK_ENGINE": ("ftk", "engine"),
+    "GPU_CONFIG": ("ftk", "resources", "gpu"),
+}
 """Environment variables that set a key of the config."""
 
 CHOICES = ("backend", "engine", "stages", "loggers", "disable_plugins")
@@ -243,13 +247,13 @@ def _choose(block: Mapping[str, Any], manager: Manager, place: Place) -> tuple[d
             problem = Problem(place(("ftk", "backend")), error.message, error.remedy)
             raise ProblemsFound([problem]) from None
 
-    for stage in (*RUN_STAGES, "generate", "serve"):
+    for stage in (*RUN_STAGES, "generate", "score", "serve"):
         try:
             chosen[stage] = manager.provider(stage, named, accelerator)
         except ProblemsFound:
             raise
         except FtkError as error:
-            if stage == "serve" and named.get(stage) is None:
+            if stage in ("score", "serve") and named.get(stage) is None:
                 continue  # no run needs it
             path = ("ftk", "engine") if stage == "train" else ("ftk", "stages", stage)
             problems.append(Problem(place(path), error.message, error.remedy))

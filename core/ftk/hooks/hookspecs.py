@@ -18,7 +18,7 @@ from ftk.config.schema import Schema
 
 if TYPE_CHECKING:
     from ftk.advice import Advice
-    from ftk.artifacts import Artifact, Completions, MergedModel, Model, PreparedModel, StagedData, TrainedModel
+    from ftk.artifacts import Artifact, Completions, Losses, MergedModel, Model, PreparedModel, StagedData, TrainedModel
     from ftk.backend import Backend
     from ftk.command import Environment
     from ftk.config.resolve import Config
@@ -100,6 +100,18 @@ def generate(run: "Run", model: "Model", prompts: "Artifact", output: "Artifact"
     :param output: the file to write. What an earlier call for the same prompts, which was killed, left beside it may be
         used.
     :returns: the answers, in the prompts' order.
+    """
+
+
+@hookspec(firstresult=True)
+def score(run: "Run", model: "Model", rows: "Artifact", output: "Artifact") -> "Losses":
+    """Compute the loss of rows, as training does it but without dropout. Called by `ftk eval`; the work is a command.
+
+    :param run: the run.
+    :param model: which model.
+    :param rows: JSON lines with `input_ids` and `labels` (-100 where a token carries no loss), as in staged data.
+    :param output: the file to write.
+    :returns: the losses, in the rows' order.
     """
 
 

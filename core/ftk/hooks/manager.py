@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from ftk.accelerator import Kind
-from ftk.artifacts import Artifact, Completions, MergedModel, Model, PreparedModel, StagedData, TrainedModel
+from ftk.artifacts import Artifact, Completions, Losses, MergedModel, Model, PreparedModel, StagedData, TrainedModel
 from ftk.command import Environment
 from ftk.config.schema import Schema
 from ftk.errors import PluginError, UsageError
@@ -143,6 +143,10 @@ class Manager(Registry):
     def generate(self, provider: str, run: "Run", model: Model, prompts: Artifact, output: Artifact) -> Completions:
         """See `hookspecs.generate`."""
         return self.call_chosen("generate", provider, Completions, run=run, model=model, prompts=prompts, output=output)
+
+    def score(self, provider: str, run: "Run", model: Model, rows: Artifact, output: Artifact) -> Losses:
+        """See `hookspecs.score`."""
+        return self.call_chosen("score", provider, Losses, run=run, model=model, rows=rows, output=output)
 
     # Hooks that every plugin is asked
 

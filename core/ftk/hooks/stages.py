@@ -15,7 +15,7 @@ STAGES = ("stage_data", "prepare_model", "train", "merge", "serve")
 RUN_STAGES = STAGES[:-1]
 """The stages that a run does by itself and keeps a manifest of."""
 
-PROVIDED = (*STAGES, "generate")
+PROVIDED = (*STAGES, "generate", "score")
 """Every hook of which one provider is chosen by name."""
 
 hookimpl = pluggy.HookimplMarker("ftk")
@@ -74,7 +74,8 @@ TEST_DATASETS: Schema = {
     "description": "data sets to evaluate on, in place of a share of the others",
 }
 TAKEN = (
-    *("events", "stages", "evaluate", "last_run_prepared", "loggers", "plugins", "servers", "infer-.*"),
+    *("events", "stages", "evaluate", "last_run_prepared", "loggers", "plugins", "servers", "evaluations"),
+    "(generate|evaluate|endpoint)-.*",
     r"(test-)?data(-\d+)?",
     r".*\.(ya?ml|jsonl?|csv|tsv|parquet|arrow|txt|gz|zst|partial)",
 )

@@ -12,8 +12,6 @@ from types import FrameType
 from typing import Any
 
 from ftk import files
-from ftk.config.marked_yaml import read_yaml
-from ftk.config.resolve import Config, parse_set, resolve
 from ftk.errors import Cancelled, FtkError, UsageError
 from ftk.hooks.manager import Manager
 from ftk.hooks.stages import RUN_STAGES
@@ -23,7 +21,7 @@ from ftk.runs.create import RESOLVED_FILE
 from ftk.runs.evaluation import evaluate
 from ftk.runs.events import BEGINNING, SYNCED
 from ftk.runs.failure import told
-from ftk.runs.opening import open_run
+from ftk.runs.opening import changed, open_run
 from ftk.runs.pipeline import Pipeline
 from ftk.runs.run import Run
 from ftk.runs.versions import find_versions
@@ -84,7 +82,8 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 def _drive(run: Run, manager: Manager, options: argparse.Namespace) -> None:
     try:
-        run.config = _with_overrides(run.config, options.set, manager)
+        if options.set:
+            run.config = changed(run.config, options.set, manager)
         pipeline = Pipeline(run, manager, options.until)
         pipeline.refuse_stale(before=options.first)
     except UsageError as error:
@@ -108,12 +107,6 @@ def _drive(run: Run, manager: Manager, options: argparse.Namespace) -> None:
         outcome = pipeline.go()
         if options.until == RUN_STAGES[-1] and run.config.ftk["evaluate"]["rows"]:
             evaluate(run, manager, outcome)
-
-
-def _with_overrides(config: Config, sets: Sequence[str], manager: Manager) -> Config:
-    if not sets:
-        return config
-    return resolve(read_yaml(config.dump(), RESOLVED_FILE), [parse_set(item) for item in sets], manager)
 
 
 class _Refused(UsageError):

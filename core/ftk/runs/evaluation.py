@@ -2,12 +2,13 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftk import files
 from ftk.artifacts import Artifact, Model, StagedData
+from ftk.runs.generation import generate
 from ftk.runs.pipeline import SUMMARY_FILE, Outcome
 
 if TYPE_CHECKING:
@@ -16,6 +17,22 @@ if TYPE_CHECKING:
 
 SAMPLES_FILE = "samples.jsonl"
 """Beside the tokenised data: rows with `split`, `row`, `prompt`, `expected` and `input_ids` (of the prompt)."""
+
+
+@dataclass(frozen=True)
+class AskedRow:
+    """A row that is asked.
+
+    :param split: `train` or `eval`.
+    :param row: its number in the data, counted from 1.
+    :param input_ids: the tokens of its prompt.
+    """
+
+    split: str
+    row: int
+    prompt: str
+    expected: str
+    input_ids: list[int]
 
 
 @dataclass(frozen=True)
@@ -90,34 +107,42 @@ def _answers(run: "Run", manager: "Manager", outcome: Outcome) -> list[Answer]:
     assert outcome.data is not None
     folder = Artifact("run", "evaluate")
     rows = _samples(run, outcome.data)
+    files.remove(run.path(folder))  # answers to other questions, or of another model
+    return ask_both(run, manager, outcome, rows, folder, run.config.ftk["evaluate"]["max_new_tokens"])
+
+
+def ask_both(
+    run: "Run", manager: "Manager", outcome: Outcome, rows: Sequence[AskedRow], folder: Artifact, max_new_tokens: int
+) -> list[Answer]:
+    """Have both models answer rows, greedily.
+
+    :param folder: where questions and answers are written.
+    """
     if not rows:
         return []
-    files.remove(run.path(folder))  # answers to other questions, or of another model
-    _write_prompts(run, folder / "prompts.jsonl", rows)
-    models = {"base": outcome.base_model(), "tuned": outcome.tuned_model()}
-    texts = {name: _ask(run, manager, model, folder, name) for name, model in models.items()}
+    requests = [{"input_ids": row.input_ids, "max_new_tokens": max_new_tokens, "temperature": 0} for row in rows]
+    texts = {}
+    for name, model in models_of(outcome).items():
+        run.events.emit("asking", model=name)
+        texts[name] = [answer["text"] for answer in generate(run, manager, model, requests, folder / name)]
     return [
-        Answer(row["split"], row["row"], row["prompt"], row["expected"], base, tuned)
+        Answer(row.split, row.row, row.prompt, row.expected, base, tuned)
         for row, base, tuned in zip(rows, texts["base"], texts["tuned"], strict=True)
     ]
 
 
-def _samples(run: "Run", data: StagedData) -> list[dict[str, Any]]:
+def models_of(outcome: Outcome) -> dict[str, Model]:
+    """The two models that are compared."""
+    return {"base": outcome.base_model(), "tuned": outcome.tuned_model()}
+
+
+def _samples(run: "Run", data: StagedData) -> list[AskedRow]:
+    """The first rows of each split."""
+    rows, most = read_samples(run, data), run.config.ftk["evaluate"]["rows"]
+    return [row for split in ("train", "eval") for row in [row for row in rows if row.split == split][:most]]
+
+
+def read_samples(run: "Run", data: StagedData) -> list[AskedRow]:
+    """The rows that were kept as samples."""
     lines = run.path(data.folder / SAMPLES_FILE).read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines]
-    most = run.config.ftk["evaluate"]["rows"]
-    return [row for split in ("train", "eval") for row in [row for row in rows if row["split"] == split][:most]]
-
-
-def _write_prompts(run: "Run", file: Artifact, rows: Sequence[Mapping[str, Any]]) -> None:
-    most = run.config.ftk["evaluate"]["max_new_tokens"]
-    lines = [json.dumps({"input_ids": row["input_ids"], "max_new_tokens": most, "temperature": 0}) for row in rows]
-    files.write_text(run.path(file), "".join(f"{line}\n" for line in lines))
-
-
-def _ask(run: "Run", manager: "Manager", model: Model, folder: Artifact, name: str) -> list[str]:
-    provider = run.config.provider("generate")
-    run.events.emit("asking", model=name)
-    completions = manager.generate(provider, run, model, folder / "prompts.jsonl", folder / f"{name}.jsonl")
-    lines = run.path(completions.file).read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["text"] for line in lines]
+    return [AskedRow(**json.loads(line)) for line in lines]

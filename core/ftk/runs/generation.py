@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ftk import files
 from ftk.artifacts import Artifact, Model
 from ftk.errors import UsageError
+from ftk.runs.events import FOLDER as EVENTS_FOLDER
 from ftk.runs.events import parse_events
 from ftk.runs.pipeline import read_outcome
 from ftk.runs.questions import Answers, Question, requests_of
@@ -27,7 +28,7 @@ def job(run: "Run", manager: "Manager", scratch: Artifact, inputs: Mapping[str, 
     questions = [Question(**question) for question in inputs["questions"]]
     requests = [{**request, **inputs["options"]} for request in requests_of(questions, run)]
     answers = generate(run, manager, model, requests, scratch)
-    return asdict(Answers(answers, *_speed(run.path(scratch))))
+    return asdict(Answers(answers, *_speed(run.path(scratch / EVENTS_FOLDER))))
 
 
 def find_model(run: "Run", base: bool) -> Model:
@@ -61,9 +62,9 @@ def generate(
     return [json.loads(line) for line in lines]
 
 
-def _speed(scratch: Path) -> tuple[int, float]:
+def _speed(folder: Path) -> tuple[int, float]:
     """The tokens that the newest command in this folder has reported, and its seconds."""
-    reports = sorted(scratch.glob("generate-*.jsonl"), key=lambda path: path.stat().st_mtime)
+    reports = sorted(folder.glob("generate-*.jsonl"), key=lambda path: path.stat().st_mtime)
     events = list(parse_events(reports[-1].read_bytes())) if reports else []
     last = next((event.fields for event in reversed(events) if "tokens" in event.fields), {})
     return last.get("tokens", 0), last.get("seconds", 0.0)

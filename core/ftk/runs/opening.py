@@ -1,8 +1,10 @@
 """Open a run where it lives, as the driver and visits do."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from ftk.config.resolve import load_resolved
+from ftk.config.marked_yaml import read_yaml
+from ftk.config.resolve import Config, load_resolved, parse_set, resolve
 from ftk.home import Home
 from ftk.hooks.manager import Manager
 from ftk.hooks.trust import read_plugin_file
@@ -26,3 +28,11 @@ def open_run(folder: Path, cache: Path, events_folder: str = FOLDER) -> tuple[Ru
     run = Run(folder, Cache(cache), config, manager, backend, events_folder)
     manager.tell = run.notice
     return run, manager
+
+
+def changed(config: Config, sets: Sequence[str], manager: Manager) -> Config:
+    """The config of a run with changes, and with the defaults of settings that it is too old to have.
+
+    :param sets: the changes, as `KEY=VALUE`.
+    """
+    return resolve(read_yaml(config.dump(), RESOLVED_FILE), [parse_set(item) for item in sets], manager)

@@ -18,6 +18,9 @@ from ftk.runs.pipeline import STAGES_FOLDER, SUMMARY_FILE
 State = Literal["created", "running", "orphaned", "finished", "failed", "cancelled", "died"]
 """`died`: its driver is gone and left no word; `orphaned`: so too, but a command of its still works."""
 
+EVALUATIONS_FOLDER = "evaluations"
+"""Holds what `ftk eval` found, a file each time."""
+
 LAST = 64_000
 """Bytes at the end of the driver's events in which the last one that counts stands."""
 
@@ -85,6 +88,11 @@ class RunRecord:
         """What the finished and begun stages wrote down, by stage, in order."""
         found = {stage: self.read_json(f"{STAGES_FOLDER}/{stage}.json") for stage in RUN_STAGES}
         return {stage: values for stage, values in found.items() if values is not None}
+
+    def evaluation(self) -> Any:
+        """What `ftk eval` found the last time; None where it was never called."""
+        names = [name for name in self.backend.list(self.id, EVALUATIONS_FOLDER) if name.endswith(".json")]
+        return self.read_json(f"{EVALUATIONS_FOLDER}/{names[-1]}") if names else None
 
     def summary(self) -> Any:
         """Scores and sample answers; None where the run has none yet."""

@@ -58,6 +58,8 @@ class Run:
     :param manager: the plugins.
     :param backend: executes commands.
     :param events_folder: where in the run's folder the driver and its commands report.
+
+    Its `prepared_folder` is where it keeps its copy of the tokenised data.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Run:
         self._events_folder = events_folder
         self._manager = manager
         self._backend = backend
+        self.prepared_folder = Artifact("run", "last_run_prepared")
         self._stage = "driver"
 
     @property
@@ -92,11 +95,6 @@ class Run:
     def merged_folder(self) -> Artifact:
         """Where the merged model appears."""
         return self.training_folder / "merged"
-
-    @property
-    def prepared_folder(self) -> Artifact:
-        """Where the run keeps its copy of the tokenised data."""
-        return Artifact("run", "last_run_prepared")
 
     @property
     def root(self) -> Artifact:

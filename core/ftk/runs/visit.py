@@ -18,12 +18,14 @@ from typing import Any
 from ftk import files
 from ftk.artifacts import Artifact
 from ftk.errors import Cancelled, FtkError
+from ftk.runs.events import FOLDER as EVENTS_FOLDER
 from ftk.runs.failure import told
 from ftk.runs.opening import open_run
 
 JOBS: Mapping[str, str] = {
     "endpoint": "ftk.serving.endpoint",
     "generate": "ftk.runs.generation",
+    "evaluate": "ftk.runs.held_out",
 }
 """Modules by the job that they do: `job(run, manager, scratch, inputs)`, all of it JSON values, is called there."""
 
@@ -77,7 +79,7 @@ def _end_with_input() -> None:
 
 
 def _do(options: argparse.Namespace, inputs: dict[str, Any]) -> FtkError | None:
-    run, manager = open_run(options.folder, options.cache, options.scratch)
+    run, manager = open_run(options.folder, options.cache, f"{options.scratch}/{EVENTS_FOLDER}")
     run.at_stage(options.job)
     error: FtkError | None = None
     try:

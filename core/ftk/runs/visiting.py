@@ -6,11 +6,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any
 
 from ftk import files
 from ftk.errors import Cancelled, FtkError, UsageError
+from ftk.runs.events import FOLDER as EVENTS_FOLDER
 from ftk.runs.events import Event, EventReader
 from ftk.runs.record import RunRecord
 from ftk.runs.visit import FINISHED, REQUEST_FILE, RESULT_FILE, STOP_SIGNALS
@@ -27,6 +28,7 @@ def visit(
     inputs: Mapping[str, Any],
     resumable: bool = False,
     show: Show = lambda event: None,
+    attached: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Any:
     """Do a job and give its result; a visit that is stopped leaves nothing, unless it can be gone on with.
 
@@ -35,6 +37,7 @@ def visit(
     :param inputs: JSON values for it.
     :param resumable: keep what was done by a visit that ended before its time, for the same job with the same inputs.
     :param show: is given the events of the visit and its commands meanwhile.
+    :param attached: the content of files that the job finds in its scratch folder, by name.
     :raises FtkError: what the job ended with.
     """
     scratch = f"{job}-{_digest(record, inputs) if resumable else secrets.token_hex(8)}"
@@ -42,11 +45,12 @@ def visit(
     kept = resumable
     try:
         with stopped_by_signals():
-            record.backend.put(record.id, f"{scratch}/{REQUEST_FILE}", request.encode())
+            for name, content in {**attached, REQUEST_FILE: request.encode()}.items():
+                record.backend.put(record.id, f"{scratch}/{name}", content)
             with _watched(record, scratch, show) as seen:
                 code = record.backend.visit(record.id, (job, scratch))
             if code:
-                raise _failure(record, code, seen)
+                raise _failure(record, code, seen, scratch)
             result = record.read_json(f"{scratch}/{RESULT_FILE}")
         kept = False
         return result
@@ -85,7 +89,7 @@ def stopped_by_signals() -> Iterator[None]:
 @contextmanager
 def _watched(record: RunRecord, scratch: str, show: Show) -> Iterator[list[Event]]:
     """Show the events of a visit while the block runs, and what is left of them at its end; the block is given all."""
-    reader = EventReader(record.backend, record.id, scratch)
+    reader = EventReader(record.backend, record.id, f"{scratch}/{EVENTS_FOLDER}")
     reader.new()  # those of an earlier visit
     seen: list[Event] = []
     troubles: list[Exception] = []
@@ -117,7 +121,7 @@ def _watched(record: RunRecord, scratch: str, show: Show) -> Iterator[list[Event
         look()
 
 
-def _failure(record: RunRecord, code: int, seen: list[Event]) -> FtkError:
+def _failure(record: RunRecord, code: int, seen: list[Event], scratch: str) -> FtkError:
     """What a visit ended with: its own word, or how it was ended without one."""
     if code == Cancelled.exit_code:
         return Cancelled(now=True)
@@ -126,4 +130,5 @@ def _failure(record: RunRecord, code: int, seen: list[Event]) -> FtkError:
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         return FtkError(f"the work beside {record.id} {how}", f"`ftk logs {record.id}` may say why")
     kind = UsageError if code == UsageError.exit_code else FtkError
-    return kind(last["message"], last["remedy"])
+    # What the job was given has no place of its own for the person.
+    return kind(last["message"].replace(f"{scratch}/", ""), last["remedy"])

@@ -6,12 +6,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ftk.artifacts import Artifact, Model
-from ftk.config.marked_yaml import read_yaml
-from ftk.config.resolve import Config, parse_set, resolve
 from ftk.errors import UsageError
-from ftk.runs.create import RESOLVED_FILE
 from ftk.runs.generation import find_model
 from ftk.runs.names import name_in
+from ftk.runs.opening import changed
 from ftk.runs.pipeline import read_outcome
 from ftk.server import Served
 
@@ -38,11 +36,6 @@ def job(run: "Run", manager: "Manager", scratch: Artifact, inputs: Mapping[str, 
     return replace(endpoint, models=names, chats=chats, runs=(run.id, *inputs["others"])).to_json()
 
 
-def changed(config: Config, sets: Sequence[str], manager: "Manager") -> Config:
-    """The config with changes, and with the defaults of settings that it is too old to have."""
-    return resolve(read_yaml(config.dump(), RESOLVED_FILE), [parse_set(item) for item in sets], manager)
-
-
 def model_name(run_id: str) -> str:
     """What requests call the tuned model of a run."""
     return name_in(run_id) or run_id
@@ -50,11 +43,11 @@ def model_name(run_id: str) -> str:
 
 def _models(run: "Run", others: Sequence[str], base: bool) -> list[Served]:
     """What is served: one model; or the adapters of several runs, and their base behind them."""
+    if not others and not base:
+        return [Served(model_name(run.id), find_model(run, base=False))]
     bottom = Served(_base_name(run.config["base_model"]), find_model(run, base=True))
     if base:
         return [bottom]
-    if not others:
-        return [Served(model_name(run.id), find_model(run, base=False))]
     adapters = [_adapter(run, run_id, bottom.model.folder) for run_id in (run.id, *others)]
     return [*adapters, bottom]
 

@@ -42,10 +42,15 @@ def find_key(given: str | None, variable: str | None, needed: bool) -> Key | Non
     name = variable or (KEY_VARIABLE if os.environ.get(KEY_VARIABLE) else None)
     value = given or (os.environ[name] if name else None)
     if value is None:
-        return Key(f"ftk-{secrets.token_urlsafe(24)}", None) if needed else None
+        return made_key() if needed else None
     if not re.fullmatch(r"[!-~]+", value):
         raise UsageError("the key has a character that no header can carry", "use letters, digits and signs, no spaces")
     return Key(value, None if given else name)
+
+
+def made_key() -> Key:
+    """A new key, which nobody can guess."""
+    return Key(f"ftk-{secrets.token_urlsafe(24)}", None)
 
 
 def is_loopback(host: str) -> bool:

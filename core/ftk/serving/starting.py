@@ -8,10 +8,10 @@ from ftk.config.resolve import Config
 from ftk.environments.choosing import choose
 from ftk.errors import UsageError
 from ftk.hooks.manager import Manager
+from ftk.runs.opening import changed
 from ftk.runs.record import RunRecord
 from ftk.runs.visiting import Show, visit
 from ftk.server import Endpoint, Server
-from ftk.serving.endpoint import changed
 
 
 @dataclass(frozen=True)

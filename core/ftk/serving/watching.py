@@ -24,6 +24,7 @@ ENDED = "the server "
 """How the last line of a server's output begins, with which its backend says how it ended."""
 
 ADVICE = (
+    Advice(r"the server was asked to stop$", "not from here", "`ftk serve RUN` starts it again"),
     Advice(
         r"[Aa]ddress already in use|EADDRINUSE",
         "another program took the port in the meantime",

@@ -103,24 +103,33 @@ class Ftk:
         for process in self.started:
             if process.poll() is None:
                 process.kill()
-        for worker in self.workers():
+        for worker in [*self.workers(), *self.servers()]:
             with suppress(psutil.NoSuchProcess):
                 worker.kill()
 
     def workers(self) -> list[psutil.Process]:
         """All processes that work on any of these runs: drivers, commands, and whatever they have started."""
-        found = []
-        for process in psutil.process_iter():
-            with suppress(psutil.Error):  # it is gone by now, or a zombie
-                if process.environ().get("FTK_RUN", "").startswith(f"{self.runs}/"):
-                    found.append(process)
-        return found
+        return _with_variable("FTK_RUN", f"{self.runs}/")
+
+    def servers(self) -> list[psutil.Process]:
+        """All processes of servers of these runs."""
+        return _with_variable("FTK_SERVER", json.dumps(str(self.runs)))
 
 
 def _as_at_a_terminal() -> None:
     """Take signals as a shell's command does, also where the tests themselves were started in the background."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+def _with_variable(name: str, part: str) -> list[psutil.Process]:
+    """All processes in whose environment a variable has this part."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # it is gone by now, or a zombie
+            if part in process.environ().get(name, ""):
+                found.append(process)
+    return found
 
 
 def _has(event: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:

@@ -81,15 +81,16 @@ class Line(GenerateManager):
     def _fit(self, inputs: Any, gen_config: Any) -> None:
         """Leave room for the answer.
 
-        :raises Refusal: where there is none.
+        :raises Refusal: where there is none, or nothing to answer.
         """
-        if self._context is None:
-            return
-        room = self._context - inputs["input_ids"].shape[-1]
-        if room < 1:
-            message = f"the prompt has {inputs['input_ids'].shape[-1]} tokens, but the model knows {self._context}"
-            raise Refusal(400, message, "context_length_exceeded")
-        gen_config.max_new_tokens = min(gen_config.max_new_tokens, room)
+        tokens = inputs["input_ids"].shape[-1]
+        if not tokens:
+            raise Refusal(400, "the prompt is empty", "empty_prompt")
+        if self._context is not None:
+            if tokens >= self._context:
+                message = f"the prompt has {tokens} tokens, which leaves none of {self._context} for the answer"
+                raise Refusal(400, message, "context_length_exceeded")
+            gen_config.max_new_tokens = min(gen_config.max_new_tokens, self._context - tokens)
 
 
 class AnswerStream(DirectStreamer):

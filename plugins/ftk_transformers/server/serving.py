@@ -7,6 +7,7 @@ from typing import Any
 import torch
 import uvicorn
 from transformers.cli.serving.server import build_server
+from transformers.utils import logging
 
 from ftk_transformers.loading import load_tokenizer
 from ftk_transformers.server.answering import Source, answering, context_of
@@ -38,6 +39,7 @@ def serve(options: Namespace, sources: list[Source], key: str | None) -> None:
 
 def application(options: Namespace, sources: list[Source]) -> Any:
     """transformers' own application, with these models."""
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # it would log every request
     tokenizer = load_tokenizer(options.tokenizer)
     models = answering(sources, tokenizer, getattr(torch, options.dtype) if options.dtype else None)
     context = context_of(next(iter(models.values())), options.max_model_len)

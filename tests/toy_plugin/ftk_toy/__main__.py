@@ -1,4 +1,4 @@
-"""The commands of the toy engine: `python -m ftk_toy train|merge|generate PATHS`."""
+"""The commands of the toy engine: `python -m ftk_toy train|merge|generate|score PATHS`."""
 
 import json
 import os
@@ -131,6 +131,18 @@ def generate(base: Path, adapter: Path, prompts: Path, output: Path) -> None:
     reporter.emit("generation", done=len(answers), of=len(answers))
 
 
+def score(base: Path, adapter: Path, source: Path, output: Path) -> None:
+    """A loss of 0 for each token of a row that was learned, and of 1 for one of another."""
+    learned = files.read_json(adapter / LEARNED_FILE) or {}
+    lines = []
+    for row in _read_lines(source):
+        trained = [label for label in row["labels"] if label >= 0]
+        prompt = row["input_ids"][: len(row["input_ids"]) - len(trained)]
+        loss = 0 if _key(prompt) in learned else len(trained)
+        lines.append(json.dumps({"loss": loss, "tokens": len(trained)}) + "\n")
+    files.write_text(output, "".join(lines))
+
+
 def _read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
@@ -145,4 +157,4 @@ def _key(ids: list[int]) -> str:
 
 
 if __name__ == "__main__":
-    {"train": train, "merge": merge, "generate": generate}[sys.argv[1]](*map(Path, sys.argv[2:]))
+    {"train": train, "merge": merge, "generate": generate, "score": score}[sys.argv[1]](*map(Path, sys.argv[2:]))

@@ -1,22 +1,30 @@
 """The hooks of the toy engine."""
 
+from collections.abc import Sequence
+
 from ftk.plugin import (
+    HOST,
     OUTPUT_DIR,
+    PORT,
     PYTHON,
     Artifact,
     Command,
     Completions,
+    Endpoint,
     Environment,
+    Losses,
     MergedModel,
     Model,
     PreparedModel,
     Resources,
     Run,
     Schema,
+    Served,
     StagedData,
     TrainedModel,
     files,
     hookimpl,
+    refuse_settings,
     stage,
 )
 from ftk_toy import model as toy_model
@@ -73,6 +81,23 @@ def generate(run: Run, model: Model, prompts: Artifact, output: Artifact) -> Com
     """Answer with what was learned, or with the length of the prompt."""
     _execute(run, "generate", model.folder, model.adapter or model.folder, prompts, output)
     return Completions(output)
+
+
+@stage(revision=1, environment=ENVIRONMENT.name)
+def score(run: Run, model: Model, rows: Artifact, output: Artifact) -> Losses:
+    """Expect what was learned, and nothing else."""
+    _execute(run, "score", model.folder, model.adapter or model.folder, rows, output)
+    return Losses(output)
+
+
+@stage(revision=1, environment=ENVIRONMENT.name)
+def serve(run: Run, models: Sequence[Served]) -> Endpoint:
+    """Serve what was learned, or the base model, which has learned nothing."""
+    refuse_settings(run.config, "toy", "dtype", "max_model_len", "gpu_memory", "max_concurrency", "max_request_bytes")
+    name, model = models[0].name, models[0].model
+    folders = (model.folder, model.adapter or model.folder)
+    argv = (PYTHON, "-m", "ftk_toy.server", HOST, PORT, name, *folders, *run.config.ftk["serve"]["arguments"])
+    return Endpoint(Command(argv, ENVIRONMENT.name), key_variable="TOY_KEY")
 
 
 @hookimpl

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -64,3 +65,16 @@ def _write_wheel(path: Path) -> None:
 def client(standin: Standin) -> None:
     """Lets the `modal` of this process use the stand-in."""
     os.environ.update(standin.variables)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    """Waits until something is true; fails after half a minute."""
+
+    def wait(look: Callable[[], object]) -> None:
+        end = time.monotonic() + 30
+        while not look():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+    return wait

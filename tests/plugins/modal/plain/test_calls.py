@@ -3,8 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 
 import modal
 import pytest
@@ -12,26 +10,10 @@ import pytest
 pytestmark = pytest.mark.usefixtures("client")
 
 
-@pytest.fixture
-def until() -> Callable[[Callable[[], object]], None]:
-    """Waits until something is true; fails after half a minute."""
-
-    def wait(look: Callable[[], object]) -> None:
-        end = time.monotonic() + 30
-        while not look():
-            assert time.monotonic() < end
-            time.sleep(0.02)
-
-    return wait
-
-
 def test_another_process_attaches_to_a_call_whose_client_was_killed(deployed, run):
-    script = (
-        f"import modal; print(modal.Function.from_name('{deployed}', 'double').spawn(4).object_id, flush=True); input()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as client:
+    spawn = f"modal.Function.from_name('{deployed}', 'double').spawn(4)"
+    script = [sys.executable, "-c", f"import modal; print({spawn}.object_id, flush=True); input()"]
+    with subprocess.Popen(script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
         id = client.stdout.readline().strip()
         client.send_signal(signal.SIGKILL)
     call = modal.FunctionCall.from_id(id)

@@ -36,6 +36,13 @@ class TestInThisProcess:
         assert call.get(timeout=30) == 10
 
 
-def test_no_secret_is_in_any_request_but_its_own(standin, deployed):
-    assert standin.holding("a secret value") == []
-    assert "FunctionCreate" in standin.holding("look_around")
+def test_a_value_is_found_wherever_it_was_sent_but_in_the_making_of_its_secret(standin, run, tmp_path):
+    value = "a-value-to-be-found"
+    run("modal", "secret", "create", "hidden", f"KEY={value}")
+    assert standin.holding(value) == []
+    (tmp_path / "file").write_text(f"lines\nwith {value}\n")
+    run("modal", "volume", "create", value)
+    run("modal", "volume", "put", value, tmp_path / "file", "file")
+    found = standin.holding(value)
+    assert "VolumeGetOrCreate" in found
+    assert str(standin.volume(value) / "file") in found

@@ -1,5 +1,6 @@
 """Volumes of both versions, between containers, this process and Modal's own command."""
 
+import io
 import os
 
 import modal
@@ -60,3 +61,30 @@ def test_the_command_of_modal(run, tmp_path):
     assert "folder/file" in run("modal", "volume", "ls", "by-command", "folder")
     run("modal", "volume", "get", "by-command", "folder/file", tmp_path / "back")
     assert (tmp_path / "back").read_text() == "content"
+
+
+def test_a_container_sees_what_others_commit_after_a_reload(deployed, standin):
+    """One container stays between the two calls; others write, replace and remove."""
+    volume = modal.Volume.from_name("shelf")
+    look = modal.Cls.from_name(deployed, "Looker")().look
+
+    def put(name: str, content: bytes) -> None:
+        with volume.batch_upload(force=True) as batch:
+            batch.put_file(io.BytesIO(content), f"seen/{name}")
+
+    put("kept", b"1")
+    put("removed", b"1")
+    assert look.remote("seen", reloads=True) == {"kept": "1", "removed": "1"}
+    put("kept", b"2")
+    put("new", b"1")
+    volume.remove_file("seen/removed")
+    assert look.remote("seen", reloads=False) == {"kept": "1", "removed": "1"}
+    assert look.remote("seen", reloads=True) == {"kept": "2", "new": "1"}
+
+
+def test_what_a_container_writes_is_seen_after_a_commit(deployed, standin):
+    write = modal.Cls.from_name(deployed, "Looker")().write
+    write.remote("unseen", commits=False)
+    assert not (standin.volume("shelf") / "unseen").exists()
+    write.remote("also", commits=True)
+    assert (standin.volume("shelf") / "unseen").exists()

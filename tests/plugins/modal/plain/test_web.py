@@ -1,5 +1,6 @@
 """A server of a container's own, behind a URL."""
 
+import urllib.error
 import urllib.request
 
 import modal
@@ -15,3 +16,16 @@ def test_a_web_server_answers_at_its_url(deployed):
         assert answer.headers["Content-Type"] == "text/html"
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(f"{url}/nothing", timeout=30)
+
+
+def test_pieces_of_an_answer_come_as_they_are_sent_and_only_to_who_may_ask(deployed, standin):
+    url = modal.Function.from_name(deployed, "echo").get_web_url()
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(url, b"question")
+    standin.call("put_proxy_token", key="wk-1", secret="ws-1")
+    content = b"question" * 500_000
+    request = urllib.request.Request(url, content, {"Modal-Key": "wk-1", "Modal-Secret": "ws-1"}, method="POST")
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.read(len(content)) == content
+        assert standin.containers("echo")[0]["inputs"]
+        assert answer.read() == b"the end"

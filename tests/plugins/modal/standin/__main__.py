@@ -26,6 +26,7 @@ from .faults import Faults
 from .functions import Functions
 from .gate import Gate
 from .images import Images
+from .launching import Launching
 from .logs import Logs
 from .mounts import Mounts
 from .record import CLIENT, Record
@@ -33,6 +34,7 @@ from .secrets import Secrets
 from .service import Service, methods_of
 from .volumes import Volumes
 from .web import Web
+from .work import Work
 
 
 async def main(folder: Path, token: tuple[str, str]) -> None:
@@ -46,7 +48,9 @@ async def main(folder: Path, token: tuple[str, str]) -> None:
     volumes = Volumes(folder, blobs, mounts)
     images = Images(folder / "builds", layers, mounts, secrets, changes)
     apps, calls = Apps(functions), Calls(functions, changes)
-    containers = Containers(folder / "tasks", apps, calls, images, mounts, secrets, volumes, logs, changes)
+    launching = Launching(apps, images, mounts, secrets, volumes)
+    containers = Containers(folder / "tasks", launching, apps, calls, logs, changes)
+    work = Work(containers, calls, changes)
     served = Web(calls, changes)
 
     functions.web_url = served.url
@@ -54,9 +58,7 @@ async def main(folder: Path, token: tuple[str, str]) -> None:
     apps.published, apps.stop_app = containers.published, containers.stop_app
     apps.count_tasks = lambda app: len(containers.of_app(app))
     logs.app_done = apps.done
-    methods = methods_of(
-        [Environments(), secrets, blobs, mounts, volumes, images, functions, calls, apps, containers, logs]
-    )
+    methods = methods_of([Environments(), secrets, blobs, mounts, volumes, images, functions, calls, apps, work, logs])
     containers.serve = lambda id: Service(methods, record, faults, id)
 
     gates = {name: Gate(folder / name) for name in ("grpc", "http")}
@@ -67,7 +69,7 @@ async def main(folder: Path, token: tuple[str, str]) -> None:
     await server.start(path=str(folder / "grpc"))
     files = await _serve(blobs.routes(), web.UnixSite, str(folder / "http"))
     looked_through = [folder / "blobs", folder / "blocks", folder / "contents", folder / "volumes", layers]
-    control = Control(containers, faults, gates, images, secrets, served, looked_through)
+    control = Control(containers, faults, gates, images, secrets, served, logs, looked_through)
     wires = await _serve(control.routes(), web.TCPSite, "127.0.0.1", 0)
     host, port = wires.addresses[0][:2]
 

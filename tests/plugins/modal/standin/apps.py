@@ -42,6 +42,11 @@ class App:
     stopped: float = 0
 
     @property
+    def is_deployed(self) -> bool:
+        """Whether it has a name, under which others find it."""
+        return self.state == api_pb2.APP_STATE_DEPLOYED
+
+    @property
     def lifecycle(self) -> api_pb2.AppLifecycle:
         """When it began, was deployed and ended."""
         return api_pb2.AppLifecycle(

@@ -1,7 +1,7 @@
 """Processes in namespaces of their own, which see this machine through layers: containers, and the building of images.
 
-The lowest layer above this machine's root hides what a container must not find: other people's temporary files, and
-the distributions that are installed editable with their sources, so that a project under test is there only if it was
+The lowest layer above this machine's root hides what a container must not find: temporary files, and the
+distributions that are installed editable with their sources, so that a project under test is there only if it was
 sent. Everything else that this interpreter has is there, as in an image that has these packages installed.
 """
 
@@ -12,23 +12,66 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-ENTER = Path(__file__).with_name("enter.py")
+from . import enter
+from .enter import Spec
+
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Box:
+    """A command that runs in a box. It is interrupted and then killed when the process that started it dies.
+
+    :param process: what holds it: its end is that of the command, and kills whatever the command left.
+    """
+
+    process: asyncio.subprocess.Process
+    folder: Path
+
+    def interrupt(self) -> None:
+        """Send SIGINT to the command."""
+        assert self.process.stdin
+        self.process.stdin.write(b"interrupt\n")
+
+    def kill(self) -> None:
+        """Kill all of its processes."""
+        if self.process.returncode is None:
+            self.process.kill()
+
+    def open_files(self, place: str) -> list[str]:
+        """The files under a place in the box that any of its processes has open, or works in."""
+        start = str(enter.root_of(self.folder) / place.lstrip("/"))
+        links = [link for id in _descendants(self.process.pid) for link in _links(id)]
+        return [link for link in links if link == start or link.startswith(f"{start}/")]
+
+
+async def start(folder: Path, spec: Spec) -> Box:
+    """Start a command in a box.
+
+    :param folder: for what the box needs.
+    """
+    spec.write(folder)
+    pipe = asyncio.subprocess.PIPE
+    command = _command(folder, spec)
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+    )
+    return Box(process, folder)
 
 
 def unsupported() -> str | None:
     """Why this machine cannot make containers; None if it can. It tries."""
-    with tempfile.TemporaryDirectory() as folder:
-        argv = [sys.executable, "-c", "import modal_proto"]
-        spec = _write_spec(
-            Path(folder), argv, variables={}, layers=(), upper=None, binds=(), directory="/", network=True
-        )
-        command = [*outer_command(), *_command(spec, network=True)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        spec = Spec([sys.executable, "-c", "import modal_proto"], variables(), layers=[], directory="/", isolated=True)
+        spec.write(folder)
+        command = [*outer_command(), *_command(folder, spec)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as box:
             assert box.stderr
             problem = box.stderr.read().strip()[-300:]
@@ -40,64 +83,9 @@ def outer_command() -> list[str]:
     return ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() else [])]
 
 
-async def start(
-    folder: Path,
-    argv: Sequence[str],
-    variables: Mapping[str, str],
-    layers: Sequence[Path],
-    upper: Path | None = None,
-    binds: Sequence[tuple[Path, str, bool]] = (),
-    directory: str = "/root",
-    network: bool = False,
-) -> asyncio.subprocess.Process:
-    """Start a command in a box. A line to its standard input interrupts it; its end kills whatever the command left.
-
-    :param folder: for what the box needs.
-    :param layers: from the top down.
-    :param upper: the folder where what is written stays; by default it is forgotten.
-    :param binds: paths on this machine, their places in the box, and whether they can only be read there.
-    :param network: a network of its own, without a way out.
-    """
-    spec = _write_spec(folder, argv, variables, layers, upper, binds, directory, network)
-    return await asyncio.create_subprocess_exec(
-        *_command(spec, network),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-
-
-def _command(spec: Path, network: bool) -> list[str]:
-    unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", *(["--net"] if network else [])]
-    return [*unshare, sys.executable, "-I", "-S", str(ENTER), str(spec)]
-
-
-def _write_spec(
-    folder: Path,
-    argv: Sequence[str],
-    variables: Mapping[str, str],
-    layers: Sequence[Path],
-    upper: Path | None,
-    binds: Sequence[tuple[Path, str, bool]],
-    directory: str,
-    network: bool,
-) -> Path:
-    scratch = folder / "scratch"
-    scratch.mkdir(parents=True)
-    spec = {
-        "scratch": str(scratch),
-        "layers": [str(layer) for layer in layers],
-        "upper": str(upper or ""),
-        "binds": [(str(source), target, read_only) for source, target, read_only in binds],
-        "network": network,
-        "argv": list(argv),
-        "variables": dict(variables),
-        "directory": directory,
-    }
-    path = folder / "spec.json"
-    path.write_text(json.dumps(spec))
-    return path
+def _command(folder: Path, spec: Spec) -> list[str]:
+    unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", *(["--net"] if spec.isolated else [])]
+    return [*unshare, sys.executable, "-I", "-S", enter.__file__, str(folder)]
 
 
 def variables() -> dict[str, str]:
@@ -110,9 +98,27 @@ def variables() -> dict[str, str]:
     }
 
 
+def _descendants(process: int) -> Iterator[int]:
+    yield process
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in children.read_text().split():
+            yield from _descendants(int(child))
+
+
+def _links(process: int) -> Iterator[str]:
+    """What a process has open, and where it works; nothing, if it is gone."""
+    folder = Path(f"/proc/{process}")
+    for link in [folder / "cwd", *(folder / "fd").glob("*")]:
+        try:
+            yield str(link.readlink())
+        except OSError:
+            continue
+
+
 def make_base_layer(layer: Path) -> None:
     """Fill the lowest layer."""
-    keep = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}
+    prefixes = (Path(sys.prefix), Path(sys.base_prefix))
+    keep = {*prefixes, *(prefix.resolve() for prefix in prefixes)}
     for path in [*Path(tempfile.gettempdir()).iterdir(), *_editable()]:
         _hide(layer, path, keep)
 
@@ -123,9 +129,8 @@ def _editable() -> Iterator[Path]:
         about = json.loads(one.read_text("direct_url.json") or "{}")
         if about.get("dir_info", {}).get("editable"):
             yield Path(unquote(urlparse(about["url"]).path))
-            yield from (
-                path for path in (Path(str(file.locate())).resolve() for file in one.files or ()) if path.exists()
-            )
+            files = (Path(str(file.locate())).resolve() for file in one.files or ())
+            yield from (path for path in files if path.exists())
 
 
 def _hide(layer: Path, path: Path, keep: set[Path]) -> None:
@@ -136,12 +141,12 @@ def _hide(layer: Path, path: Path, keep: set[Path]) -> None:
         for child in path.iterdir():
             _hide(layer, child, keep)
         return
-    place = _parents(layer, path)
+    place = _place(layer, path)
     if not place.exists():
         os.mknod(place, stat.S_IFCHR, os.makedev(0, 0))  # a whiteout of overlayfs
 
 
-def _parents(layer: Path, path: Path) -> Path:
+def _place(layer: Path, path: Path) -> Path:
     """The place of a path in a layer, under folders with the modes of the originals."""
     place = layer
     for part in path.parent.parts[1:]:

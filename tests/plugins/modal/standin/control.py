@@ -1,10 +1,10 @@
-"""The wires behind the stand-in: tests kill containers, cause faults and look inside, by HTTP on the loopback interface.
+"""The wires behind the stand-in: tests kill containers, cause faults and look inside, by HTTP on the loopback.
 
 `POST /NAME` with a JSON mapping calls the method of that name; the answer is JSON.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from .containers import Containers
 from .faults import Faults
 from .gate import Gate
 from .images import Images
+from .logs import Logs
 from .secrets import Secrets
 from .web import Web
 
@@ -32,10 +33,11 @@ class Control:
         images: Images,
         secrets: Secrets,
         served: Web,
+        logs: Logs,
         folders: list[Path],
     ) -> None:
         self._containers, self._faults, self._gates, self._images = containers, faults, gates, images
-        self._secrets, self._web, self._folders = secrets, served, folders
+        self._secrets, self._web, self._logs, self._folders = secrets, served, logs, folders
 
     def routes(self) -> list[web.RouteDef]:
         """What is served."""
@@ -56,14 +58,14 @@ class Control:
                 "function": one.function.definition.function_name,
                 "app": one.function.app,
                 "inputs": list(one.inputs),
-                "pid": one.process and one.process.pid,
+                "pid": one.box and one.box.process.pid,
             }
             for one in self._containers.running.values()
         ]
 
     async def kill(self, container: str, preempted: bool) -> None:
         one = self._containers.get(container)
-        one.preempted, one.stopping = preempted, True
+        one.preempted = preempted
         one.kill()
 
     async def put_secret(self, name: str, values: dict[str, str]) -> None:
@@ -102,12 +104,6 @@ class Control:
 
     async def find(self, value: str) -> list[str]:
         """The files, of all that clients and containers have sent or written, that hold a value."""
-        return [str(path) for folder in self._folders for path in _files(folder) if _holds(path, value.encode())]
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-
-
-def _holds(path: Path, value: bytes) -> bool:
-    return value in path.read_bytes()
+        printed = [f"output of {line.task}" for line in self._logs.lines if value in line.data]
+        files = (path for folder in self._folders for path in folder.rglob("*") if path.is_file())
+        return printed + [str(path) for path in files if value.encode() in path.read_bytes()]

@@ -1,17 +1,12 @@
-"""Becomes a container, or a step in the building of an image: `python enter.py SPEC`, in new mount and process
-namespaces.
+"""Becomes a container, or a step in the building of an image: `python enter.py FOLDER`, in new namespaces.
 
-The file system is an overlay: the layers of the image over this machine's root, with a top of its own, so that
-nothing that is written there is seen outside. Files and folders are bound into it. With `network`, there is an
-interface `eth0` and no way to anywhere. Then the command runs, and this process stays as the first one of the
-namespace: it waits for whoever loses their parent; a line or the end of its standard input interrupts the command;
-when the command ends, all others do.
+The mount and the process namespace are new; for a box without a network, the network namespace too. The file system
+is an overlay: the layers of an image over this machine's root, with a top of its own. Files and folders are bound
+into it. Then the command runs, and this process stays as the first one of its namespace: it waits for those that lose
+their parent; a line or the end of its standard input interrupts the command; when the command ends, all others are
+killed.
 
-Stands alone: it runs without the packages of its environment.
-
-SPEC is a JSON file: `scratch` (an empty folder), `layers` (from the top down), `upper` (what is written; empty:
-forgotten), `binds` (triples of source, target and whether it can only be read), `network`, `argv`, `variables`,
-`directory`.
+Stands alone: it runs without the packages of its environment, so that it starts fast.
 """
 
 import ctypes
@@ -22,11 +17,43 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-READ_ONLY, REMOUNT, BIND, RECURSIVE = 1, 32, 4096, 16384
-GRACE = 30  # seconds that an interrupted command has; whoever started this one kills it sooner
+READ_ONLY, REMOUNT, BIND, RECURSIVE = 1, 32, 4096, 16384  # flags of mount(2)
+GRACE = 30  # seconds that an interrupted command has, if nobody is left who would kill it sooner
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A box.
+
+    :param argv: the command.
+    :param variables: its environment.
+    :param layers: folders of the overlay, from the top down.
+    :param upper: the folder where what is written stays; without one it is forgotten.
+    :param binds: paths on this machine, their places in the box, and whether they can only be read there.
+    :param directory: where the command runs.
+    :param isolated: has a network of its own: an interface `eth0`, and no way to anywhere.
+    """
+
+    argv: list[str]
+    variables: dict[str, str]
+    layers: list[str]
+    upper: str = ""
+    binds: list[tuple[str, str, bool]] = field(default_factory=list)
+    directory: str = "/root"
+    isolated: bool = False
+
+    def write(self, folder: Path) -> None:
+        """Put it where this program finds it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "spec.json").write_text(json.dumps(asdict(self)))
+
+
+def root_of(folder: Path) -> Path:
+    """Where the file system of a box is, as seen from outside."""
+    return folder / "scratch" / "root"
 
 
 def mount(source: str, target: Path, kind: str, flags: int = 0, options: str = "") -> None:
@@ -37,28 +64,29 @@ def mount(source: str, target: Path, kind: str, flags: int = 0, options: str = "
         raise OSError(error, f"mount {source} ({kind}, {options}): {os.strerror(error)}", str(target))
 
 
-def build_root(spec: dict[str, Any]) -> Path:
-    """Mount the file system of the container, and return where."""
-    scratch = Path(spec["scratch"])
+def build_root(spec: Spec, folder: Path) -> Path:
+    """Mount the file system of a box, and return where."""
+    root = root_of(folder)
+    scratch = root.parent
+    scratch.mkdir()
     mount("tmpfs", scratch, "tmpfs")
-    for name in ("upper", "root"):
-        (scratch / name).mkdir()
-    upper = Path(spec["upper"] or scratch / "upper")
+    root.mkdir()
+    upper = Path(spec.upper or scratch / "upper")
     work = upper.with_name(f"{upper.name}.work")
-    work.mkdir(exist_ok=True)
-    root = scratch / "root"
-    layers = ":".join([*spec["layers"], "/"])
+    for needed in (upper, work):
+        needed.mkdir(exist_ok=True)
+    layers = ":".join([*spec.layers, "/"])
     mount("overlay", root, "overlay", 0, f"lowerdir={layers},upperdir={upper},workdir={work}")
     mount("proc", root / "proc", "proc")
     for name in ("sys", "dev"):
         mount(f"/{name}", root / name, "", BIND | RECURSIVE)
-    for source, target, read_only in spec["binds"]:
+    for source, target, read_only in spec.binds:
         bind(Path(source), root / target.lstrip("/"), read_only)
     return root
 
 
 def bind(source: Path, target: Path, read_only: bool) -> None:
-    """Let a file or folder of this machine appear in the container."""
+    """Let a file or folder of this machine appear in a box."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         target.mkdir(exist_ok=True)
@@ -82,32 +110,30 @@ def build_network() -> None:
 
 
 def interrupt(child: int) -> None:
-    """Interrupt the command when told to, or when nobody is left who could."""
+    """Interrupt the command when told to, or when nobody is left who could tell."""
     sys.stdin.readline()
     os.kill(child, signal.SIGINT)
     time.sleep(GRACE)
     os.kill(child, signal.SIGKILL)
 
 
-def main() -> None:
-    spec = json.loads(Path(sys.argv[1]).read_text())
-    if spec["network"]:
+def main(folder: Path) -> None:
+    spec = Spec(**json.loads((folder / "spec.json").read_text()))
+    if spec.isolated:
         build_network()
-    root = build_root(spec)
-    os.chroot(root)
-    Path(spec["directory"]).mkdir(parents=True, exist_ok=True)
-    os.chdir(spec["directory"])
+    os.chroot(build_root(spec, folder))
+    Path(spec.directory).mkdir(parents=True, exist_ok=True)
+    os.chdir(spec.directory)
     child = os.fork()
     if child == 0:
-        devnull = os.open("/dev/null", os.O_RDONLY)
-        os.dup2(devnull, 0)
-        os.execvpe(spec["argv"][0], spec["argv"], spec["variables"])
+        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+        os.execvpe(spec.argv[0], spec.argv, spec.variables)
     threading.Thread(target=interrupt, args=(child,), daemon=True).start()
     while True:
         ended, status = os.wait()
         if ended == child:
-            os._exit(min(255, os.waitstatus_to_exitcode(status) % 256))
+            os._exit(os.waitstatus_to_exitcode(status) % 256)
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

@@ -24,6 +24,7 @@ from modal_proto import api_pb2
 
 from . import boxes
 from .changes import Changes
+from .enter import Spec
 from .environments import BUILDER_VERSION
 from .ids import new_id
 from .mounts import Mounts
@@ -173,14 +174,14 @@ class Images:
     async def _run(self, image: Image, layer: Path, command: str) -> None:
         secrets = self._secrets.variables(image.definition.secret_ids)
         variables = _of_builder() | image.variables | dict(image.definition.build_args) | secrets
-        process = await boxes.start(
-            self._folder / new_id("bu"),
-            ["/bin/sh", "-c", f"exec 2>&1; {command}"],
-            variables,
-            image.layers[1:],
-            upper=layer,
+        spec = Spec(
+            argv=["/bin/sh", "-c", f"exec 2>&1; {command}"],
+            variables=variables,
+            layers=[str(one) for one in image.layers[1:]],
+            upper=str(layer),
             directory=image.directory,
         )
+        process = (await boxes.start(self._folder / new_id("bu"), spec)).process
         assert process.stdout and process.stderr
         image.output += f"=> RUN {command}\n"
         while data := await process.stdout.read(1 << 16):

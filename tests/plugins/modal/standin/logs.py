@@ -5,6 +5,8 @@ and fetching them by time. Output belongs to the input that the container works 
 progress.
 """
 
+import asyncio
+import codecs
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from modal_proto import api_pb2
 
 from .changes import Changes
 
+PAUSE = 0.05  # seconds after which the beginning of a line is given without its end
 STDOUT, STDERR = api_pb2.FILE_DESCRIPTOR_STDOUT, api_pb2.FILE_DESCRIPTOR_STDERR
 
 
@@ -96,3 +99,19 @@ def _matches(line: Line, request: api_pb2.AppGetLogsRequest | api_pb2.AppFetchLo
         and request.task_id in ("", line.task)
         and source in (api_pb2.FILE_DESCRIPTOR_UNSPECIFIED, line.file_descriptor)
     )
+
+
+async def lines_of(stream: asyncio.StreamReader) -> AsyncIterator[str]:
+    """What is printed, in lines, or the beginning of a line after which nothing came for a while."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    text, ended = "", False
+    while not ended:
+        try:
+            data = await asyncio.wait_for(stream.read(1 << 16), PAUSE if text else None)
+            text, ended = text + decoder.decode(data), not data
+            end = len(text) if ended else max(text.rfind("\n"), text.rfind("\r")) + 1
+        except TimeoutError:
+            end = len(text)
+        for line in text[:end].splitlines(keepends=True):
+            yield line
+        text = text[end:]

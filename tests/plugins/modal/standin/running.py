@@ -101,9 +101,9 @@ class Standin:
         return int(self.call("sent"))
 
     def holding(self, value: str) -> list[str]:
-        """Requests by method, and files of volumes, images, mounts and blobs, in which a value is found.
+        """The methods of requests, the files of volumes, images, mounts and blobs, and the output that hold a value.
 
-        The request that makes a secret is left out.
+        Requests that make a secret are left out.
         """
         needle = value.encode()
         found = [

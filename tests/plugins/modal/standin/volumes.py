@@ -1,10 +1,8 @@
-"""Volumes: folders that containers share, of version 1 and 2.
+"""Volumes: folders that outlive containers, of version 1 and 2.
 
 Models listing, reading, writing, copying, removing and renaming as the client does it; of version 2 the upload of
-missing blocks alone (a block is known once it was sent; those of files that containers write are not). A volume is
-one folder, which is bound into every container: what a container writes is seen by all at once. The real service
-shows it after a commit and, to other containers, a reload; so commits and reloads are recorded, and a reload fails,
-as there, while the container has files of the volume open.
+missing blocks alone (a block is known once it was sent; those of files that containers write are not). Here is what
+is committed: what a container sees is in `views.py`.
 """
 
 import shutil
@@ -110,10 +108,6 @@ class Volumes:
 
     async def VolumeHeartbeat(self, request: api_pb2.VolumeHeartbeatRequest, caller: str) -> Empty:
         return Empty()
-
-    async def VolumeCommit(self, request: api_pb2.VolumeCommitRequest, caller: str) -> api_pb2.VolumeCommitResponse:
-        self.get(request.volume_id)
-        return api_pb2.VolumeCommitResponse(skip_reload=True)
 
     async def VolumeListFiles(
         self, request: api_pb2.VolumeListFilesRequest, caller: str

@@ -31,6 +31,7 @@ from ftk.plugin import (
     Environment,
     Home,
     Server,
+    Stored,
     UsageError,
     files,
     hookimpl,
@@ -43,6 +44,10 @@ DRIVER = "driver.pid"
 
 GRACE = 300.0
 """Seconds in which a command that was asked to stop may write its checkpoint."""
+
+
+CHUNK = 1 << 20
+"""Bytes that are copied at a time."""
 
 
 class MypluginBackend:
@@ -71,6 +76,20 @@ class MypluginBackend:
     def open(self, run_id: str, path: str) -> BinaryIO:
         """A file of the run."""
         return (self._folder(run_id) / path).open("rb")
+
+    def stored(self, run_id: str, path: str) -> Mapping[str, Stored]:
+        """The files by their paths, with the times of their last changes."""
+        folder = self._folder(run_id)
+        top = folder / path
+        found = [top] if top.is_file() else sorted(item for item in top.rglob("*") if item.is_file())
+        return {item.relative_to(folder).as_posix(): _stored(item) for item in found}
+
+    def fetch(self, run_id: str, path: str, stream: BinaryIO, advance: Callable[[int], None]) -> None:
+        """Copy the file."""
+        with self.open(run_id, path) as source:
+            while chunk := source.read(CHUNK):
+                stream.write(chunk)
+                advance(len(chunk))
 
     def describe(self, run_id: str, path: str) -> str:
         """The path."""
@@ -179,6 +198,11 @@ class MypluginBackend:
 
     def _folder(self, run_id: str) -> Path:
         return self.home.runs / run_id
+
+
+def _stored(path: Path) -> Stored:
+    about = path.stat()
+    return Stored(about.st_size, str(about.st_mtime_ns))
 
 
 def _lock(folder: Path) -> int | None:

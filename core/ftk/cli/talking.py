@@ -1,0 +1,145 @@
+"""The course of `ftk chat`: who answers, and the lines that go to and fro."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from ftk.cli.follow import noted
+from ftk.cli.options import open_backend
+from ftk.cli.serving import STOPS, prepared, started
+from ftk.errors import FtkError, UsageError
+from ftk.runs.inference import find_tuned
+from ftk.serving.client import Client
+from ftk.serving.conversation import Conversation
+from ftk.serving.keys import find_key, made_key
+from ftk.serving.settings import LOOPBACK
+from ftk.serving.starting import Order
+from ftk.serving.watching import end_of, is_there
+
+RESET, QUIT = "/reset", "/quit"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How somebody wants to talk.
+
+    :param raw: without the chat template.
+    :param system: what the model is told beforehand, or None.
+    :param options: how it answers, as `hookspecs.generate` has them.
+    """
+
+    raw: bool
+    system: str | None
+    options: Mapping[str, Any]
+
+
+def talk_with_server(url: str, model: str | None, variable: str | None, wish: Wish) -> None:
+    """Talk with a server that somebody has started.
+
+    :param model: one of its models; else the first.
+    :param variable: the environment variable with its key.
+    """
+    key = find_key(None, variable, needed=False)
+    client = Client(url, model, key.value if key else None)
+    _talk(Conversation(client, not wish.raw, wish.system, wish.options), lambda: None)
+
+
+def talk_with_run(
+    run: str | None,
+    base: bool,
+    server: str | None,
+    sets: Sequence[str],
+    runs_dir: Path | None,
+    backend: str | None,
+    wish: Wish,
+) -> None:
+    """Talk with the model of a run, which a server of its own answers for meanwhile."""
+    place, manager = open_backend(runs_dir, backend)
+    chosen = [f"ftk.stages.serve={server}"] if server else []
+    order = Order([find_tuned(place, run)], base, [*sets, *chosen, f"ftk.serve.host={LOOPBACK}", "ftk.serve.port=0"])
+    key = made_key()
+    launch = prepared(order, order.config(manager), manager, key)
+    chats = launch.endpoint.chats and not wish.raw
+    if wish.system and not chats:
+        raise UsageError("--system goes through a chat template, which this model does not have", "leave it out")
+    with noted(*STOPS) as signals:
+        serving = started(launch, manager, signals)
+
+    def refuse_death() -> None:
+        if not is_there(place, serving):
+            raise end_of(place, serving, manager.advice())
+
+    try:
+        with _ended_by(signal.SIGTERM, signal.SIGHUP):
+            client = Client(serving.url, launch.endpoint.models[0], key.value)
+            _talk(Conversation(client, chats, wish.system, wish.options), refuse_death)
+    finally:
+        place.stop_server(serving.id)
+
+
+@contextmanager
+def _ended_by(*signals: signal.Signals) -> Iterator[None]:
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise click.Abort
+
+    before = {number: signal.signal(number, end) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _talk(conversation: Conversation, refuse_death: Callable[[], None]) -> None:
+    """Answer line by line, to the end of the input.
+
+    :param refuse_death: stops when the server that is talked with has ended.
+    """
+    at_terminal = sys.stdin.isatty()
+    if at_terminal:
+        click.echo(f"{RESET} begins anew, {QUIT} or Ctrl-D ends, Ctrl-C interrupts an answer", err=True)
+    while (line := _typed() if at_terminal else _read()) not in (None, QUIT):
+        if line == RESET:
+            conversation.reset()
+        elif line and line.strip():
+            try:
+                _answer(conversation, line)
+            except FtkError as error:
+                refuse_death()
+                click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+
+
+def _read() -> str | None:
+    line = sys.stdin.readline()
+    return line.rstrip("\n") if line else None
+
+
+def _typed() -> str | None:
+    """A line that is typed; Ctrl-C discards it."""
+    import readline  # noqa: F401  (gives `input` editing and a history)
+
+    while True:
+        try:
+            return input("> ")
+        except KeyboardInterrupt:
+            click.echo("")
+        except EOFError:
+            click.echo("")
+            return None
+
+
+def _answer(conversation: Conversation, line: str) -> None:
+    """Print an answer as it comes; Ctrl-C interrupts it."""
+    try:
+        conversation.say(line, lambda piece: click.echo(piece, nl=False))
+        click.echo("")
+    except KeyboardInterrupt:
+        click.echo("")
+        click.echo("(interrupted)", err=True)

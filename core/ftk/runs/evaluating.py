@@ -1,0 +1,102 @@
+"""Measure a run's model against its base, wherever the run lives, and keep what came out with the run."""
+
+import json
+import math
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ftk.errors import FtkError, UsageError
+from ftk.runs.evaluation import Answer, score
+from ftk.runs.metrics import Metric
+from ftk.runs.record import EVALUATIONS_FOLDER, RunRecord
+from ftk.runs.visiting import Show, visit
+
+HELD_OUT = "held-out rows"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure of both models.
+
+    :param name: such as `loss`.
+    :param rows: over which it is the mean.
+    """
+
+    name: str
+    rows: int
+    base: float
+    tuned: float
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be measured.
+
+    :param data: a file with rows in the run's format, in place of the rows that it held out.
+    :param rows: how many at most.
+    :param max_new_tokens: length of an answer; None for that of the run's summary.
+    """
+
+    data: Path | None
+    rows: int
+    max_new_tokens: int | None
+    metrics: Sequence[Metric]
+
+
+def evaluate(record: RunRecord, wanted: Wanted, show: Show) -> tuple[dict[str, Any], FtkError | None]:
+    """Measure, and keep the evaluation with the run.
+
+    :param show: is given what the engine reports meanwhile.
+    :returns: the evaluation (`data`, `measures`, `answers`) and what went wrong with a metric, which costs no answers.
+    """
+    inputs = {"rows": wanted.rows, "max_new_tokens": wanted.max_new_tokens, "data": wanted.data and wanted.data.name}
+    made = visit(record, "evaluate", inputs, show=show, attached=_attached(wanted.data))
+    answers = [Answer(**answer) for answer in made["answers"]]
+    measures = [*_losses(made), *_matches(answers)]
+    trouble = None
+    try:
+        measures += [Measure(item.name, len(answers), *item.means(answers)) for item in wanted.metrics if answers]
+    except FtkError as error:
+        trouble = error
+    kept = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data": str(wanted.data) if wanted.data else HELD_OUT,
+        "measures": [asdict(measure) for measure in measures],
+        "answers": made["answers"],
+    }
+    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}.json"
+    record.backend.put(record.id, f"{EVALUATIONS_FOLDER}/{name}", json.dumps(kept, ensure_ascii=False).encode())
+    return kept, trouble
+
+
+def _attached(file: Path | None) -> dict[str, bytes]:
+    """The rows, which the run may not have.
+
+    :raises UsageError: when they cannot be read.
+    """
+    try:
+        return {file.name: file.read_bytes()} if file else {}
+    except OSError as error:
+        raise UsageError(f"--data {file}: {error.strerror}", "name a file of rows in the run's format") from None
+
+
+def _losses(made: Mapping[str, Any]) -> Iterator[Measure]:
+    losses = made["losses"]
+    if losses:
+        base, tuned = losses["base"]["loss"], losses["tuned"]["loss"]
+        yield Measure("loss", made["rows"], base, tuned)
+        yield Measure("perplexity", made["rows"], *map(_perplexity, (base, tuned)))
+
+
+def _perplexity(loss: float) -> float:
+    return math.exp(loss) if loss < 700 else math.inf
+
+
+def _matches(answers: Sequence[Answer]) -> Iterator[Measure]:
+    for split in {answer.split for answer in answers}:
+        found = score(split, answers)
+        yield Measure("exact match", found.rows, found.base / found.rows, found.tuned / found.rows)

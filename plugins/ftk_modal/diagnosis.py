@@ -1,0 +1,70 @@
+"""What `ftk doctor` says of Modal."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ftk.plugin import Diagnosis, FtkError
+from ftk_modal.options import Names
+from ftk_modal.secrets import SERVICES, existing
+from ftk_modal.troubles import OLD, SETUP
+
+OLDEST = (1, 6)
+
+PATIENCE = 5.0
+"""Seconds that Modal may take to answer."""
+
+
+def diagnosed() -> Iterator[Diagnosis]:
+    """What can be seen; nothing is asked of Modal where there is no token."""
+    try:
+        client = version("modal")
+    except PackageNotFoundError:
+        yield Diagnosis("Modal", "ok", "its client is not installed; runs on Modal need finetune-kit[modal]")
+        return
+    if tuple(int(part) for part in client.split(".")[:2]) < OLDEST:
+        yield Diagnosis("Modal's client", "broken", f"version {client} is too old", OLD)
+        return
+    if not _has_token():
+        yield Diagnosis("Modal's token", "note", "there is none; runs on Modal need one", SETUP)
+        return
+    try:
+        secrets = _answer()
+    except FtkError as error:
+        yield Diagnosis("Modal", "broken", error.message, error.remedy)
+        return
+    names = Names.find()
+    yield Diagnosis("Modal", "ok", f"client {client}, volumes {names.runs} and {names.cache}")
+    yield _hub_token(secrets)
+
+
+def _hub_token(secrets: set[str]) -> Diagnosis:
+    service = SERVICES[0]
+    variable, usual = service.variables[0], service.secrets[0]
+    found = next((f"the secret {name}" for name in service.secrets if name in secrets), None)
+    found = f"{variable} of this machine" if os.environ.get(variable) else found
+    if found:
+        return Diagnosis("hub token at Modal", "ok", found)
+    remedy = f"`modal secret create {usual} {variable}=...`, or `export {variable}=...`"
+    return Diagnosis("hub token at Modal", "note", "none; gated and private models need one", remedy)
+
+
+def _has_token() -> bool:
+    file = Path(os.environ.get("MODAL_CONFIG_PATH") or "~/.modal.toml").expanduser()
+    return bool(os.environ.get("MODAL_TOKEN_ID")) or file.is_file()
+
+
+def _answer() -> set[str]:
+    """The known secrets that the workspace has, which Modal tells only for a token that it accepts.
+
+    :raises FtkError: where it does not, or not in time.
+    """
+    asked = ThreadPoolExecutor(max_workers=1)
+    try:
+        return asked.submit(existing, {name for service in SERVICES for name in service.secrets}).result(PATIENCE)
+    except TimeoutError:
+        raise FtkError(f"Modal does not answer within {PATIENCE:g} seconds", "look at the network") from None
+    finally:
+        asked.shutdown(wait=False)

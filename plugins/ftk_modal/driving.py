@@ -1,0 +1,154 @@
+"""A driver or a visit in its container: on a mirror of the run, which is kept equal with the volume meanwhile."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ftk.plugin import LOG_FILE, FtkError, files
+from ftk_modal.inside import CACHE, OWN, SUPERSEDED, ended_with
+from ftk_modal.mirror import Mirror, reload
+from ftk_modal.options import Names
+from ftk_modal.volume import Store
+
+PUSH = 1.0
+"""Seconds between two looks at what has changed."""
+
+LOCKS = Path("/ftk/locks")
+"""Locks of the cache: those of open files on a volume would keep it from showing what others write."""
+
+DRIVER = f"{OWN}/driver.json"
+"""Written by the driver: its call, and how many bytes of its events there were before."""
+
+EVENTS = "events/driver.jsonl"
+
+
+def drive(run_id: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
+    """Take a run through its stages; see `ftk.runs.driver`.
+
+    A container that goes on after another one goes on with the run as it is.
+
+    :returns: the driver's exit code.
+    """
+    work = _Work(run_id, variables)
+    begun = work.begin(arguments)
+    return SUPERSEDED if begun is None else work.attend("ftk.runs.driver", begun, work.folder / LOG_FILE)
+
+
+def visit(run_id: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
+    """Do a job beside a run; see `ftk.runs.visit`. Nothing but the scratch folder is changed.
+
+    :param arguments: the job and the scratch folder.
+    """
+    work = _Work(run_id, variables)
+    scratch = arguments[1]
+    return work.attend("ftk.runs.visit", arguments, work.folder / scratch / "output.txt", scratch=f"{scratch}/")
+
+
+class _Work:
+    """One call of a Function."""
+
+    def __init__(self, run_id: str, variables: Mapping[str, str]) -> None:
+        import modal
+
+        os.environ.update(variables)
+        names = Names.find()
+        self.call = modal.current_function_call_id() or ""
+        self.mirror = Mirror(Store(names.runs), run_id)
+        self.folder = self.mirror.folder
+        self._path = f"{run_id}/"
+        files.make_folder(LOCKS)
+        if not Path(CACHE, "locks").is_symlink():
+            files.refer(Path(CACHE, "locks"), LOCKS)
+        reload(self.mirror.store)
+        reload(Store(names.cache))
+        self.mirror.pull()
+
+    def begin(self, arguments: Sequence[str]) -> Sequence[str] | None:
+        """The driver's arguments; None while another one works on the run."""
+        before = self._read(DRIVER)
+        if before.get("call") not in (None, self.call) and is_working(before["call"]):
+            return None
+        events = self.folder / EVENTS
+        content = events.read_bytes() if events.exists() else b""
+        if before.get("call") != self.call:
+            record = {"call": self.call, "events": len(content)}
+            self.mirror.store.write({self._path + DRIVER: json.dumps(record).encode()})
+            return arguments
+        # What was asked to be done again has been taken back already.
+        return _without_from(arguments) if b'"run_started"' in content[before["events"] :] else arguments
+
+    def attend(self, module: str, arguments: Sequence[str], log: Path, scratch: str = "") -> int:
+        """Start the process and wait for it.
+
+        :param scratch: the only folder in which anything is changed, with a slash at its end; else that is the run.
+        """
+        argv = [sys.executable, "-P", "-m", module, str(self.folder), CACHE, *arguments]
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                argv, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
+            )
+        try:
+            with ended_with(process):
+                return self._watched(process, scratch)
+        finally:
+            self.mirror.push(scratch)
+            Store(Names.find().cache).volume.commit()
+
+    def _watched(self, process: "subprocess.Popen[bytes]", scratch: str) -> int:
+        asked = 0
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(PUSH)
+            with suppress(FtkError, OSError):  # the next time will do
+                self.mirror.push(scratch)
+                wish = self._read(wish_path(scratch))
+                if wish.get("call") == self.call and 1 + wish["now"] > asked:
+                    asked = 1 + wish["now"]
+                    # As `ftk.runs.driver` takes them: stop after a checkpoint, or at once.
+                    process.send_signal(signal.SIGINT if wish["now"] else signal.SIGTERM)
+
+    def _read(self, path: str) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads(self.mirror.store.read(self._path + path))
+        except FileNotFoundError:
+            return {}
+        return found
+
+
+def wish_path(scratch: str = "") -> str:
+    """The file by which a driver, or the visit with this scratch folder, is asked to stop.
+
+    It holds the call that is meant, and whether it is to stop at once.
+    """
+    return f"{OWN}/{scratch}driver.stop"
+
+
+def is_working(call_id: str) -> bool:
+    """Whether a call has not ended."""
+    import modal
+    import modal.exception
+
+    try:
+        modal.FunctionCall.from_id(call_id).get(timeout=0)
+    except TimeoutError:
+        return True
+    except (modal.exception.ConnectionError, modal.exception.AuthError):
+        raise
+    except BaseException as ended:  # a cancelled call raises what is no Exception
+        if isinstance(ended, KeyboardInterrupt | SystemExit):
+            raise
+    return False
+
+
+def _without_from(arguments: Sequence[str]) -> list[str]:
+    kept = list(arguments)
+    if "--from" in kept:
+        place = kept.index("--from")
+        del kept[place : place + 2]
+    return kept

@@ -1,0 +1,143 @@
+"""The command that serves models with vLLM: what its users type, with the settings of `ftk.serve`."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ftk.plugin import (
+    HOST,
+    PORT,
+    PYTHON,
+    Artifact,
+    Command,
+    Endpoint,
+    FtkError,
+    Run,
+    Served,
+    UsageError,
+    tokenizer_digest,
+)
+from ftk_vllm import cpu, passed
+from ftk_vllm.adapters import max_rank, refuse_adapter
+from ftk_vllm.architecture import Architecture, read_architecture, tokens_of
+
+MODULE = "vllm.entrypoints.openai.api_server"
+"""Which is what `vllm serve` runs; that script is missing beside the packages for CPUs."""
+
+KEY_VARIABLE = "VLLM_API_KEY"
+
+GUARD = Path(__file__).parent / "engine" / "ftk_guard.py"
+
+MIDDLEWARE = "ftk_guard.Guard"
+
+LIMIT_VARIABLE = "FTK_MAX_REQUEST_BYTES"
+
+BASE = "base"
+"""The name of a base model that is there for its adapters only."""
+
+Part = str | Artifact
+
+
+def describe(run: Run, models: Sequence[Served], environment: str) -> Endpoint:
+    """The server of these models, not started.
+
+    :param environment: the name of the one with vLLM.
+    :raises FtkError: where vLLM cannot serve one of them.
+    """
+    folder = models[0].model.folder
+    architecture = read_architecture(run.path(folder))
+    on_cpu = run.accelerator().kind == "cpu"
+    _refuse(run, models, architecture)
+    name = next((item.name for item in models if item.model.adapter is None), BASE)
+    what = ("--model", folder, "--tokenizer", run.tokenizer(), "--served-model-name", name)
+    argv = [
+        *(PYTHON, "-m", MODULE, *what, "--host", HOST, "--port", PORT),
+        *_settings(run, architecture, on_cpu),
+        *(cpu.ARGUMENTS if on_cpu else _gpus(run, architecture)),
+        *_adapters(run, models, on_cpu),
+        *(("--trust-remote-code",) if run.config.get("trust_remote_code") else ()),
+        *("--middleware", MIDDLEWARE),
+        *run.config.ftk["serve"]["arguments"],
+    ]
+    return Endpoint(Command(tuple(argv), environment, variables=_variables(run, on_cpu)), key_variable=KEY_VARIABLE)
+
+
+def _refuse(run: Run, models: Sequence[Served], architecture: Architecture) -> None:
+    """Stop at what vLLM would refuse after half a minute, or not at all."""
+    passed.refuse_own(run.config.ftk["serve"]["arguments"])
+    if run.accelerator().kind == "cpu":
+        cpu.refuse_head_size(architecture)
+    first = next((item for item in models if item.model.adapter), None)
+    for item in models:
+        if item.model.adapter and first and first.model.adapter:
+            refuse_adapter(item.name, run.path(item.model.adapter))
+            _refuse_tokenizer(run, first, item)
+    _refuse_added_tokens(run, architecture)
+
+
+def _refuse_tokenizer(run: Run, first: Served, other: Served) -> None:
+    """Stop at adapters that were trained with different tokenizers or templates: vLLM has one for all."""
+    one, another = (tokenizer_digest(run.path(item.model.adapter)) for item in (first, other) if item.model.adapter)
+    if one != another:
+        different = sorted(name for name in {*one, *another} if one.get(name) != another.get(name))
+        raise UsageError(
+            f"{first.name} and {other.name} were trained with different tokenizers ({', '.join(different)})",
+            "serve each on a port of its own",
+        )
+
+
+def _refuse_added_tokens(run: Run, architecture: Architecture) -> None:
+    """Stop at tokens without an embedding, with which vLLM would die."""
+    tokens = tokens_of(run.path(run.tokenizer()))
+    if architecture.embeddings and tokens > architecture.embeddings:
+        raise FtkError(
+            f"the run's tokenizer has {tokens} tokens and the base model {architecture.embeddings} embeddings,"
+            " to which vLLM adds none",
+            f"serve the merged model: `ftk merge {run.id}`, then `ftk serve {run.id}`",
+        )
+
+
+def _settings(run: Run, architecture: Architecture, on_cpu: bool) -> Iterator[str]:
+    """The options that settings of `ftk.serve` mean."""
+    given = dict(run.config.ftk["serve"])
+    given["dtype"] = given["dtype"] or ("float32" if on_cpu else architecture.dtype)
+    for option, name in passed.SETTINGS.items():
+        if given[name]:
+            yield from (option, str(given[name]))
+    if on_cpu and not given["gpu_memory"]:
+        yield from cpu.CACHE
+
+
+def _gpus(run: Run, architecture: Architecture) -> tuple[str, ...]:
+    """The model is spread over all GPUs, as far as its heads can be divided."""
+    count = run.accelerator().count
+    parts = architecture.largest_split(count)
+    if parts < count:
+        run.notice(
+            f"vLLM takes {parts} of {count} GPUs: {architecture.heads} attention heads cannot be divided by more"
+        )
+    return ("--tensor-parallel-size", str(parts)) if parts > 1 else ()
+
+
+def _adapters(run: Run, models: Sequence[Served], on_cpu: bool) -> Iterator[str]:
+    """The options for the adapters of runs, if there are any."""
+    adapters = {item.name: item.model.adapter for item in models if item.model.adapter}
+    if not adapters:
+        return
+    count = cpu.slots(len(adapters)) if on_cpu else len(adapters)
+    rank = max_rank([run.path(adapter) for adapter in adapters.values()])
+    yield from ("--enable-lora", "--max-loras", str(count), "--max-lora-rank", str(rank), "--lora-modules")
+    # The server works in the run's folder.
+    yield from (f"{name}={'../' * (adapter.root == 'runs')}{adapter.path}" for name, adapter in adapters.items())
+
+
+def _variables(run: Run, on_cpu: bool) -> dict[str, Part]:
+    limit = run.config.ftk["serve"]["max_request_bytes"]
+    return {
+        "HF_HUB_OFFLINE": "1",  # model and tokenizer are here
+        "VLLM_NO_USAGE_STATS": "1",
+        "PYTHONSAFEPATH": "1",  # a file of the run must not take the place of a module
+        "PYTHONPATH": run.ship(GUARD),
+        "SPT_NOENV": "1",  # a process that names itself keeps its environment, by which it is found and ended
+        **({LIMIT_VARIABLE: str(limit)} if limit else {}),
+        **(cpu.VARIABLES if on_cpu else {}),
+    }

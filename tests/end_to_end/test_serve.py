@@ -1,0 +1,330 @@
+"""A run is served: what a person types and sees, and what is left behind by whatever end."""
+
+import json
+import os
+import pty
+import shutil
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftk.testing.calls import SCRIPTS, Ftk
+
+WRONG = "--set=ftk.serve.arguments="
+
+
+@pytest.fixture(scope="module")
+def served_run(tmp_path_factory: pytest.TempPathFactory, make_ftk, write_toy_config) -> Ftk:
+    """A run of the toy engine by the name `sums`, and one that has no model by the name `bare`."""
+    ftk = make_ftk(tmp_path_factory.mktemp("served"))
+    config = write_toy_config(ftk.folder)
+    text = config.read_text().replace("generate: toy}", "generate: toy, serve: toy}")
+    config.write_text(text.replace("ftk:\n", "ftk:\n  evaluate: {rows: 0}\n"))
+    for arguments in (("--name", "bare", "--until", "stage_data"), ("--name", "sums", "--set", "max_steps=40")):
+        done = ftk("run", config, *arguments)
+        assert done.returncode == 0, done.stderr
+    return ftk
+
+
+@pytest.fixture
+def ftk(served_run: Ftk) -> Iterator[Ftk]:
+    """Calls ftk; no server is left at the end."""
+    yield served_run
+    served_run("serve", "--stop", "--all")
+    served_run.kill_all()
+
+
+def _start(ftk: Ftk, *arguments: str, **variables: str) -> dict[str, Any]:
+    done = ftk("serve", "sums", "--port", "0", "--detach", "--json", *arguments, **variables)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def _ask(url: str, prompt: str = "what is 2 and 2? ", key: str | None = None, model: str = "sums") -> str:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    request = urllib.request.Request(
+        f"{url}/v1/completions", json.dumps({"model": model, "prompt": prompt}).encode(), headers
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        text: str = json.load(answer)["choices"][0]["text"]
+    return text
+
+
+def _is_free(url: str) -> bool:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", int(url.rpartition(":")[2])))
+        except OSError:
+            return False
+        return True
+
+
+def _ready(process: "subprocess.Popen[str]") -> str:
+    """The address that a server in the foreground tells."""
+    assert process.stdout is not None
+    return process.stdout.readline().split(" ")[0].strip()
+
+
+def test_a_detached_server_answers_until_it_is_stopped(ftk: Ftk) -> None:
+    told = _start(ftk)
+    assert (told["models"], told["key"]) == (["sums"], None)
+    assert _ask(told["url"]) == "4"
+    (row,) = json.loads(ftk("serve", "--list", "--json").stdout)
+    assert (row["id"], row["state"], row["url"]) == (told["id"], "ready", told["url"])
+    assert ftk("serve", "--stop", told["id"]).stdout == f"{told['id']} is stopped\n"
+    assert ftk.servers() == []
+    assert _is_free(told["url"])
+
+
+def test_two_runs_are_served_at_once(ftk: Ftk) -> None:
+    first, second = _start(ftk), _start(ftk, "--base")
+    assert _ask(first["url"]) == "4"
+    assert _ask(second["url"], model="toy:") == "17 characters"
+    assert [row["id"] for row in json.loads(ftk("serve", "--list", "--json").stdout)] == [first["id"], second["id"]]
+    refused = ftk("serve", "--stop")
+    assert (refused.returncode, "2 servers are there" in refused.stderr) == (2, True)
+    ftk("serve", "--stop", first["url"].rpartition(":")[2])
+    assert _ask(second["url"], model="toy:") == "17 characters"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_server_in_the_foreground(ftk: Ftk, number: signal.Signals) -> None:
+    process = ftk.start("serve", "sums", "--port", "0")
+    url = _ready(process)
+    assert _ask(url) == "4"
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "is stopped" in errors
+    assert ftk.servers() == []
+    assert _is_free(url)
+
+
+def test_ctrl_c_before_it_is_ready_leaves_nothing(ftk: Ftk) -> None:
+    process = ftk.start("serve", "sums", "--port", "0", f'{WRONG}["--sleep"]')
+    ftk.wait_for(lambda: len(ftk.servers()) == 3)  # keeper, guard and server
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert ftk.servers() == []
+
+
+def test_a_stubborn_server_with_a_child_is_ended_all_the_same(ftk: Ftk) -> None:
+    told = _start(ftk, f'{WRONG}["--child"]')
+    assert len(ftk.servers()) == 4
+    ftk("serve", "--stop")
+    assert ftk.servers() == []
+    assert _is_free(told["url"])
+
+
+def test_a_killed_server_is_told_and_leaves_nothing(ftk: Ftk) -> None:
+    process = ftk.start("serve", "sums", "--port", "0", f'{WRONG}["--child"]')
+    url = _ready(process)
+    (server,) = [item for item in ftk.servers() if "ftk_toy.server" in item.cmdline()]
+    server.kill()
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "the server was ended by signal 9: it was killed from outside" in errors
+    ftk.wait_for(lambda: not ftk.servers())
+    assert _is_free(url)
+    assert _ask(_start(ftk)["url"]) == "4"
+
+
+def test_a_killed_keeper_takes_its_server_along(ftk: Ftk) -> None:
+    told = _start(ftk, f'{WRONG}["--child"]')
+    keepers = [item for item in ftk.servers() if "ftk_local.keeper" in item.cmdline()]
+    keeper = next(item for item in keepers if item.ppid() not in {other.pid for other in keepers})
+    keeper.kill()
+    ftk.wait_for(lambda: not ftk.servers())
+    assert _is_free(told["url"])
+
+
+def test_a_key_is_asked_for_and_nowhere_to_be_seen(ftk: Ftk) -> None:
+    told = _start(ftk, "--api-key-env", "MY_KEY", MY_KEY="sesame-7431")
+    assert told["key"] is None
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        _ask(told["url"])
+    assert _ask(told["url"], key="sesame-7431") == "4"
+    lines = [" ".join(item.cmdline()) for item in ftk.servers()]
+    marks = [item.environ()["FTK_SERVER"] for item in ftk.servers()]
+    written = [path.read_text(errors="replace") for path in ftk.runs.rglob("*") if path.is_file()]
+    assert not [text for text in [*lines, *marks, *written] if "sesame-7431" in text]
+    assert json.loads(ftk("serve", "--list", "--json").stdout)[0]["id"] == told["id"]
+
+
+def test_another_host_gets_a_key_that_is_shown_once(ftk: Ftk) -> None:
+    told = _start(ftk, "--host", "0.0.0.0")
+    assert told["key"].startswith("ftk-")
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        _ask(told["url"])
+    assert _ask(told["url"], key=told["key"]) == "4"
+
+
+def test_a_run_that_is_served_is_not_removed_and_not_cancelled(ftk: Ftk) -> None:
+    told = _start(ftk)
+    refused = ftk("rm", "sums", "--yes")
+    assert refused.returncode == 2
+    assert "is being served" in refused.stderr and f"ftk serve --stop {told['id']}" in refused.stderr
+    assert "nothing works on" in ftk("cancel", "sums").stdout
+    assert _ask(told["url"]) == "4"
+
+
+def test_the_lines_that_it_tells_work(ftk: Ftk, tmp_path: Path) -> None:
+    process = ftk.start("serve", "sums", "--port", "0", FTK_API_KEY="sesame")
+    assert process.stdout is not None
+    told = [process.stdout.readline().rstrip("\n") for _ in range(7)]
+    curl, program = told[2], "\n".join(told[4:7])
+    variables = {**ftk.environment({}), "FTK_API_KEY": "sesame"}
+    asked = subprocess.run(curl, shell=True, env=variables, capture_output=True, text=True, timeout=60)
+    assert json.loads(asked.stdout)["choices"][0]["message"]["content"].endswith(" characters"), asked.stderr
+    asked = subprocess.run(
+        [shutil.which("python") or "python", "-c", program], env=variables, capture_output=True, text=True, timeout=60
+    )
+    assert asked.stdout.endswith(" characters\n"), asked.stderr
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+
+
+DRILLS = {
+    "an unknown run": (("serve", "moon"), 2, "there is no run 'moon'"),
+    "a run without a model": (("serve", "bare"), 2, "has no tuned model yet"),
+    "an unknown server": (("serve", "sums", "--server", "tody"), 2, "no plugin 'tody' provides serve; did you mean"),
+    "a wrong host": (("serve", "sums", "--host", "192.0.2.7"), 2, "nothing can listen on 192.0.2.7"),
+    "a host that is none": (("serve", "sums", "--host", "no.such.host.invalid"), 2, "there is no host"),
+    "a port beyond": (("serve", "sums", "--port", "70000"), 2, "70000"),
+    "a variable that is not set": (("serve", "sums", "--api-key-env", "NOT_SET"), 2, "NOT_SET is not set"),
+    "a key with a space": (("serve", "sums", "--api-key", "a b"), 2, "no header can carry"),
+    "a setting that it does not have": (("serve", "sums", "--set", "ftk.serve.dtype=float32"), 2, "toy has no setting"),
+    "a setting that nobody has": (("serve", "sums", "--set", "ftk.serve.prot=1"), 2, "did you mean"),
+    "a server that breaks": (("serve", "sums", f'{WRONG}["--crash"]'), 1, "exit code 1: the toy is broken"),
+    "nothing to stop": (("serve", "--stop", "8000"), 2, "there is no server '8000'"),
+    "all without stop": (("serve", "--all"), 2, "--all goes with --stop"),
+    "the base of several": (("serve", "sums", "bare", "--base"), 2, "name one run"),
+    "a talk with nobody": (("chat", "--url", "http://127.0.0.1:9"), 2, "nothing answers at"),
+    "a talk with no address": (("chat", "--url", "moon"), 2, "is no address"),
+    "a talk with two": (("chat", "sums", "--url", "http://127.0.0.1:9"), 2, "--url names a server"),
+}
+
+
+@pytest.mark.parametrize("name", DRILLS)
+def test_what_is_wrong_is_told_in_a_line(ftk: Ftk, name: str) -> None:
+    arguments, code, message = DRILLS[name]
+    done = ftk(*arguments, *(() if "--port" in arguments or arguments[0] == "chat" else ("--port", "0")))
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+    assert message in done.stderr
+    assert ftk.servers() == []
+
+
+def test_a_port_in_use_is_told(ftk: Ftk) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = str(listener.getsockname()[1])
+        done = ftk("serve", "sums", "--port", port)
+    assert done.returncode == 2
+    assert f"port {port} of 127.0.0.1 is in use" in done.stderr
+
+
+def test_models_that_are_gone_are_told(ftk: Ftk) -> None:
+    (run,) = ftk.runs.glob("*-sums")
+    hidden = (run / "lora-out/merged").rename(run / "hidden")
+    try:
+        done = ftk("serve", "sums")
+    finally:
+        hidden.rename(run / "lora-out/merged")
+    assert done.returncode == 2
+    assert "is gone" in done.stderr and "makes it again" in done.stderr
+
+
+def test_a_talk_line_by_line(ftk: Ftk) -> None:
+    lines = "what is 2 and 2?\nwhat is 3 and 3?\n\n/reset\nwhat is 3 and 3?\n/quit\nwhat?\n"
+    done = _chat(ftk, lines, "sums")
+    assert done.stdout == "4\n34 characters\n6\n"
+    assert (done.returncode, ftk.servers()) == (0, [])
+    assert _chat(ftk, "what is 3 and 3? \nwhy", "sums", "--raw").stdout == "6\n3 characters\n"
+    assert _chat(ftk, "why\n", "sums", "--base", "--system", "be brief").stdout == "13 characters\n"
+
+
+def test_a_talk_with_a_server(ftk: Ftk) -> None:
+    told = _start(ftk, FTK_API_KEY="sesame")
+    assert _chat(ftk, "what is 2 and 2?\n", "--url", told["url"], FTK_API_KEY="sesame").stdout == "4\n"
+    refused = _chat(ftk, "what is 2 and 2?\n", "--url", told["url"])
+    assert (refused.returncode, "wants another key" in refused.stderr) == (2, True)
+    unknown = _chat(ftk, "why\n", "--url", told["url"], "--model", "moon", FTK_API_KEY="sesame")
+    assert (unknown.returncode, "there is no model moon" in unknown.stderr) == (0, True)
+
+
+def _chat(ftk: Ftk, lines: str, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [f"{SCRIPTS}/ftk", "chat", *arguments],
+        cwd=ftk.folder,
+        env=ftk.environment(variables),
+        input=lines,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_talk_at_a_terminal_can_be_interrupted(ftk: Ftk) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [f"{SCRIPTS}/ftk", "chat", "sums"],
+        cwd=ftk.folder,
+        env=ftk.environment({"TOY_PAUSE": "0.5", "TERM": "dumb"}),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=_own_terminal,
+    )
+    ftk.started.append(process)  # type: ignore[arg-type]
+    os.close(theirs)
+    shown = _Screen(ours)
+    shown.until("> ")
+    shown.type("why not try\n")
+    shown.until("12 ")
+    shown.type("\x03")
+    shown.until("(interrupted)")
+    shown.type("\x03")
+    shown.type("/reset\nwhat is 2 and 2?\n")
+    shown.until("\n4\r\n")
+    shown.type("\x04")
+    assert process.wait(timeout=20) == 0
+    assert ftk.servers() == []
+
+
+def _own_terminal() -> None:
+    """Make the terminal that of the process's session, so that Ctrl-C reaches it."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _Screen:
+    """What a terminal shows."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.shown = ""
+
+    def type(self, text: str) -> None:
+        """Type."""
+        os.write(self.descriptor, text.encode())
+
+    def until(self, text: str) -> None:
+        """Wait for a text, and forget everything before its end."""
+        while text not in self.shown:
+            self.shown += os.read(self.descriptor, 4096).decode(errors="replace")
+        self.shown = self.shown.partition(text)[2]

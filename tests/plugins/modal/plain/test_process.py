@@ -1,0 +1,40 @@
+"""The stand-in as a process: what it leaves behind."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+STARTER = f"""\
+import os, subprocess, sys
+sys.path.insert(0, {str(HERE.parent)!r})
+from standin import running
+with running.start() as standin:
+    standin.put_secret("named", FROM_NAMED="x")
+    os.environ.update(standin.variables)
+    subprocess.run(["modal", "deploy", {str(HERE / "app.py")!r}], check=True, stdout=subprocess.DEVNULL)
+    import modal
+    modal.Function.from_name("plain", "wait").spawn(600)
+    while not any(one["inputs"] for one in standin.containers("wait")):
+        pass
+    print(standin.folder, standin.containers("wait")[0]["pid"], flush=True)
+    input()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dies", [signal.SIGKILL, None])
+def test_nothing_is_left_when_whoever_started_it_ends(standin, until, dies):
+    """Also when the starter is killed; without a signal, it comes to its end."""
+    starter = [sys.executable, "-c", STARTER]
+    with subprocess.Popen(starter, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
+        folder, container = started.stdout.readline().split()
+        if dies:
+            started.send_signal(dies)
+    until(lambda: not Path(folder).exists())
+    assert not Path("/proc", container).exists()
+    assert folder not in subprocess.run(["ps", "ax"], capture_output=True, text=True).stdout
