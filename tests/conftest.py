@@ -118,3 +118,14 @@ def axolotl_options(axolotl: dict[str, str]) -> tuple[str, ...]:
     python = axolotl.get("FTK_TEST_AXOLOTL")
     named = ("--set", f"ftk.environments.axolotl={python}") if python else ()
     return ("--engine", "axolotl", *named)
+
+
+@pytest.fixture(scope="session")
+def vllm(realised: Callable[[str], dict[str, str]]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Variables and options for calls of `ftk serve` which find vLLM's environment and choose vLLM.
+
+    `FTK_TEST_VLLM` names an interpreter that has vLLM. Without one, the environment is built.
+    """
+    python = os.environ.get("FTK_TEST_VLLM")
+    named = ("--set", f"ftk.environments.vllm={python}") if python else ()
+    return ({} if python else realised("vllm")), ("--server", "vllm", *named)

@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Advice:
-    """What to answer to a known failure.
+    r"""What to answer to a known failure.
 
     :param pattern: a regular expression that is searched in the last lines of a failed command's output.
-    :param meaning: what happened, in one line.
+    :param meaning: what happened, in one line; `\1` in it stands for the first group of the pattern.
     :param remedy: what to do, in one line; `RUN` in it stands for the run's name.
     """
 
@@ -68,6 +68,6 @@ def find_advice(output: str, code: int, known: Iterable[Advice]) -> Advice | Non
     :param code: its exit code, negative for a signal.
     """
     for advice in (*known, *GENERAL):
-        if re.search(advice.pattern, output):
-            return advice
+        if found := re.search(advice.pattern, output):
+            return replace(advice, meaning=found.expand(advice.meaning))
     return KILLED if code in (-9, 137) else None

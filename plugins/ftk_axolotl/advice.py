@@ -35,6 +35,11 @@ ADVICE = (
         "look for ACCELERATE_ variables in your environment and for an accelerate config in your home folder",
     ),
     Advice(
+        r"Value error, (.{1,200}?) \[type=value_error",
+        r"axolotl refuses the config: \1",
+        "`ftk run --resume RUN --from train --set KEY=VALUE` changes a key",
+    ),
+    Advice(
         r"validation errors? for AxolotlConfig",
         "axolotl refuses the config",
         "`ftk logs RUN` names the keys near its end; `ftk run --resume RUN --from train --set KEY=VALUE` changes one",

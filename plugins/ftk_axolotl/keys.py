@@ -49,3 +49,6 @@ def find_missing_keys(config: Config) -> Iterator[Problem]:
         if config.get(key) is None and not (key.startswith("lora") and config.get("lora_model_dir")):
             place, remedy = config.place((key,)), f"add it, such as `{key}: {example}`"
             yield Problem(place, f"`{key}` is missing, for which axolotl has no default", remedy)
+    if config.get("rl") == "kto" and config.get("remove_unused_columns") is not False:
+        place = config.place(("remove_unused_columns",))
+        yield Problem(place, "axolotl trains KTO on all columns only", "add `remove_unused_columns: false`")

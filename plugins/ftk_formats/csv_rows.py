@@ -36,6 +36,9 @@ def read(path: Path) -> Iterator[Row]:
                 continue
             if names is None:
                 names = [name.removeprefix("\ufeff") for name in values]
+                if twice := [name for name in names if names.count(name) > 1]:
+                    yield Row(line, RowError(f"names the field `{twice[0]}` twice", "give one of them another name"))
+                    return
             else:
                 yield Row(line, _fields(names, values))
 

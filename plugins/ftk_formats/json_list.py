@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from ftk.plugin import RowError
-from ftk_formats.row import Row, not_an_object, not_utf8
+from ftk_formats.json_values import scan
+from ftk_formats.row import Row, not_utf8, object_or_error
 
 CHUNK = 1 << 20
 """Bytes read at a time."""
@@ -31,7 +32,7 @@ def read_list(first: bytes, stream: BinaryIO, line: int) -> Iterator[Row]:
         following = text.peek()
         while following != "]":
             number, value = text.line, text.take()
-            yield Row(number, value if isinstance(value, dict) else not_an_object())
+            yield Row(number, object_or_error(value))
             following = text.expect(",", "]")
         if text.peek() not in ("", "]"):
             raise ValueError("something follows the list")
@@ -48,7 +49,6 @@ class _Text:
         self.line = line
         self._stream = stream
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
-        self._scan = json.JSONDecoder().raw_decode
         self._text = self._decode(first)
         self._at = 0
 
@@ -72,7 +72,7 @@ class _Text:
         """The value that begins here."""
         while True:
             try:
-                value, end = self._scan(self._text, self._at)
+                value, end = scan(self._text, self._at)
             except json.JSONDecodeError as error:
                 if not (_may_be_cut(error, len(self._text)) and self._read()):
                     raise ValueError(error.msg) from None

@@ -1,6 +1,5 @@
 """Read JSON: one object a line, or one list of objects, which may be larger than memory."""
 
-import json
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import Any, BinaryIO
 
 from ftk.plugin import RowError
 from ftk_formats.json_list import read_list
+from ftk_formats.json_values import decode
 from ftk_formats.opening import open_bytes
-from ftk_formats.row import Row, not_an_object, not_utf8
+from ftk_formats.row import Row, not_utf8, object_or_error
 
 BOM = b"\xef\xbb\xbf"
 
@@ -32,9 +32,9 @@ def _read_lines(first: bytes, stream: BinaryIO, number: int) -> Iterator[Row]:
 
 def _parse(line: bytes) -> dict[str, Any] | RowError:
     try:
-        fields = json.loads(line)
+        value = decode(line.decode())
     except UnicodeDecodeError as error:
         return not_utf8(error)
     except (ValueError, RecursionError) as error:
         return RowError(f"is no JSON: {error}", "write one JSON object a line")
-    return fields if isinstance(fields, dict) else not_an_object()
+    return object_or_error(value)

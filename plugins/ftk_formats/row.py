@@ -23,6 +23,8 @@ def not_utf8(error: UnicodeDecodeError) -> RowError:
     return RowError(f"is no UTF-8 text (byte {error.start})", "save the file as UTF-8")
 
 
-def not_an_object() -> RowError:
-    """What is wrong with JSON of another kind."""
+def object_or_error(value: Any) -> dict[str, Any] | RowError:
+    """A JSON value as the content of a row; what is wrong with one of another kind."""
+    if isinstance(value, (dict, RowError)):
+        return value
     return RowError("is no JSON object", 'write one such as {"question": "...", "answer": "..."}')

@@ -1,10 +1,11 @@
 """What `ftk doctor` says of Modal."""
 
 import os
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from ftk.plugin import Diagnosis, FtkError
 from ftk_modal.options import Names
@@ -18,7 +19,7 @@ PATIENCE = 5.0
 
 
 def diagnosed() -> Iterator[Diagnosis]:
-    """What can be seen; nothing is asked of Modal where there is no token."""
+    """What can be seen. Runs on this machine need none of it; nothing is asked of Modal where there is no token."""
     try:
         client = version("modal")
     except PackageNotFoundError:
@@ -33,7 +34,7 @@ def diagnosed() -> Iterator[Diagnosis]:
     try:
         secrets = _answer()
     except FtkError as error:
-        yield Diagnosis("Modal", "broken", error.message, error.remedy)
+        yield Diagnosis("Modal", "note", error.message, error.remedy)
         return
     names = Names.find()
     yield Diagnosis("Modal", "ok", f"client {client}, volumes {names.runs} and {names.cache}")
@@ -61,10 +62,22 @@ def _answer() -> set[str]:
 
     :raises FtkError: where it does not, or not in time.
     """
-    asked = ThreadPoolExecutor(max_workers=1)
+    answers: SimpleQueue[set[str] | FtkError] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(existing({name for service in SERVICES for name in service.secrets}))
+        except FtkError as error:
+            answers.put(error)
+        except BaseException:
+            return  # whoever asked has ended
+
+    # One that nobody waits for: the client itself tries for a minute.
+    threading.Thread(target=ask, daemon=True).start()
     try:
-        return asked.submit(existing, {name for service in SERVICES for name in service.secrets}).result(PATIENCE)
-    except TimeoutError:
+        answer = answers.get(timeout=PATIENCE)
+    except Empty:
         raise FtkError(f"Modal does not answer within {PATIENCE:g} seconds", "look at the network") from None
-    finally:
-        asked.shutdown(wait=False)
+    if isinstance(answer, FtkError):
+        raise answer
+    return answer

@@ -1,6 +1,7 @@
 """The config of a run before its driver has it: its base model is brought along, and changes on resuming count."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def changed(config: dict[str, Any], arguments: Sequence[str]) -> dict[str, Any]:
     """
     import yaml
 
-    for option, text in zip(arguments, arguments[1:], strict=False):
+    for option, text in pairwise(arguments):
         key, _, value = text.partition("=")
         if option == "--set" and key.startswith("ftk."):
             *steps, last = key.split(".")

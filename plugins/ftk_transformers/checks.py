@@ -102,13 +102,8 @@ def _adapter(settings: Settings, values: Mapping[str, Any]) -> Iterator[Finding]
         yield "lora_target_modules", "is one expression beside `lora_target_linear`", "keep one, or make it a list"
     if adapter.lora_target_parameters and adapter.lora_dropout:
         yield "lora_dropout", "cannot be applied to `lora_target_parameters`", "set it to 0"
-    if adapter.lora_model_dir:
-        folder = Path(adapter.lora_model_dir).expanduser()
-        if not folder.is_absolute():
-            message = "is no absolute path, and a run works in a folder of its own"
-            yield "lora_model_dir", message, f"write {folder.absolute()}"
-        elif not (folder / "adapter_config.json").is_file():
-            yield "lora_model_dir", "holds no adapter: its adapter_config.json is missing", "correct the path"
+    if adapter.lora_model_dir and not (Path(adapter.lora_model_dir) / "adapter_config.json").is_file():
+        yield "lora_model_dir", "holds no adapter: its adapter_config.json is missing", "correct the path"
     if adapter.adapter and settings.weights.unfrozen_parameters:
         yield "unfrozen_parameters", "is for trainings without an adapter", "name the modules in lora_modules_to_save"
 

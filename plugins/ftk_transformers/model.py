@@ -33,8 +33,9 @@ def load_model(base: Path, tokenizer: PreTrainedTokenizerBase, settings: Setting
         model.enable_input_require_grads()  # or no gradient would find its way back through frozen weights
     upcast = adapter.peft_autocast_adapter_dtype
     if adapter.lora_model_dir:
-        folder = Path(adapter.lora_model_dir).expanduser()
-        tuned = PeftModel.from_pretrained(model, folder, is_trainable=True, autocast_adapter_dtype=upcast)
+        tuned = PeftModel.from_pretrained(
+            model, adapter.lora_model_dir, is_trainable=True, autocast_adapter_dtype=upcast
+        )
         # peft compares the embeddings with this model's to see whether they are to be saved.
         tuned.peft_config["default"].base_model_name_or_path = str(base)
         return tuned

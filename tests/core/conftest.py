@@ -21,6 +21,7 @@ from ftk.plugin import (
     Run,
     Schema,
     Served,
+    Server,
     StagedData,
     TrainedModel,
     hookimpl,
@@ -83,6 +84,9 @@ class Folders:
 
     def open(self, run_id: str, path: str) -> BinaryIO:
         return (self.home.runs / run_id / path).open("rb")
+
+    def servers(self) -> Sequence[Server]:
+        return []
 
     def describe(self, run_id: str, path: str) -> str:
         return str(self.home.runs / run_id / path)

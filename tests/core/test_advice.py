@@ -31,8 +31,15 @@ def test_a_known_failure_is_found_in_the_output(output: str, advice: Advice | No
 
 def test_what_plugins_know_comes_first() -> None:
     own = Advice("No space left on device: 'x'", "meaning", "remedy")
-    assert find_advice("No space left on device: 'x'", 1, [own]) is own
-    assert find_advice("No space left on device: 'y'", 1, [own]) is DISK
+    assert find_advice("No space left on device: 'x'", 1, [own]) == own
+    assert find_advice("No space left on device: 'y'", 1, [own]) == DISK
+
+
+def test_a_meaning_may_quote_the_output() -> None:
+    known = Advice(r"Value error, (.*)", r"it refuses: \1", "remedy")
+    assert find_advice("line\nValue error, set a\nline", 1, [known]) == Advice(
+        known.pattern, "it refuses: set a", "remedy"
+    )
 
 
 @pytest.mark.parametrize(("code", "advice"), [(-9, KILLED), (137, KILLED), (1, None), (-15, None)])
@@ -41,7 +48,7 @@ def test_a_kill_is_known_by_its_code(code: int, advice: Advice | None) -> None:
 
 
 def test_a_known_word_says_more_than_a_kill() -> None:
-    assert find_advice("MemoryError", -9, []) is MEMORY
+    assert find_advice("MemoryError", -9, []) == MEMORY
 
 
 def test_every_remedy_says_what_to_do() -> None:

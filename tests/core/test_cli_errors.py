@@ -57,6 +57,13 @@ def assert_nothing_is_left(folder: Path) -> None:
         (["infer", "x", "--seed", "1"], "they need a --temperature above 0"),
         (["infer", "--field", "x"], "--field x: write --field NAME=TEXT"),
         (["infer", "x", "--temperature", "-1"], "-1.0 is not in the range"),
+        (["serve", "--all"], "--all goes with --stop"),
+        (["serve", "x", "y", "--base"], "name one run"),
+        (["serve", "--port", "70000"], "70000 is not in the range"),
+        (["chat", "x", "--url", "http://127.0.0.1:9"], "--url names a server"),
+        (["chat", "--model", "x"], "--model and --api-key-env go with --url"),
+        (["chat", "--seed", "1"], "they need a --temperature above 0"),
+        (["chat", "--raw", "--system", "x"], "--system goes through the chat template"),
         (["cancel"], "Missing argument 'RUN'"),
         (["rm"], "Missing argument 'RUN...'"),
         (["merge"], "Missing argument 'RUN'"),
@@ -72,6 +79,23 @@ def test_a_wrong_call_is_told_with_the_usage(call: Called, tmp_path: Path, argum
     assert last.startswith("Error: ")
     assert message in last
     assert_nothing_is_left(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["serve", "--stop", "8000"], "there is no server '8000'"),
+        (["serve", "--stop"], "0 servers are there"),
+        (["serve"], "no run has trained a model yet"),
+        (["chat", "--url", "moon"], "'moon' is no address of a server"),
+        (["chat", "--url", "http://127.0.0.1:9"], "nothing answers at http://127.0.0.1:9"),
+        (["chat", "--url", "http://127.0.0.1:9", "--api-key-env", "NOT_SET"], "NOT_SET is not set"),
+    ],
+)
+def test_a_server_that_is_not_there_is_told(call: Called, arguments: list[str], message: str) -> None:
+    code, output, errors = call(*arguments)
+    assert (code, output) == (2, "")
+    assert message in errors
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ftk.config.resolve import Config
-from ftk.data.locating import data_problems, located_data, put_data
+from ftk.data.locating import data_problems, located_data, located_models, put_data
 
 
 @pytest.fixture
@@ -54,6 +54,14 @@ def test_a_folder_or_pattern_becomes_a_folder_of_what_is_read(folder: Path) -> N
     assert sorted(found) == [
         *("data-2/a.jsonl", "data-2/test.jsonl", "data/a.jsonl", "data/deep/b.jsonl", "data/test.jsonl")
     ]
+
+
+def test_models_and_adapters_are_found_beside_the_config_or_are_names(folder: Path) -> None:
+    (folder / "tuned").mkdir()
+    keys = {"base_model": "tuned", "lora_model_dir": "./tuned"}
+    assert located_models(Config(keys), folder) == dict.fromkeys(keys, str(folder / "tuned"))
+    names = {"base_model": "org/name", "lora_model_dir": None}
+    assert located_models(Config(names), folder) == {"base_model": "org/name"}
 
 
 def test_what_is_here_comes_before_what_lies_beside_the_config(folder: Path) -> None:

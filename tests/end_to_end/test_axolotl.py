@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,17 @@ ALL_PRESETS = [("zero1", 1), ("zero2", 2), ("zero2_offload_optimizer", 2), ("zer
 MORE = ALL_PRESETS if os.environ.get("FTK_TEST_ALL_PRESETS") else []
 """Presets that are tried beside one of stage 3 where the time for it is given."""
 
-ROWS = [{"question": f"what is {number} and {number}?", "answer": str(2 * number)} for number in range(8)]
+Rows = Sequence[Mapping[str, Any]]
+
+ROWS: Rows = [{"question": f"what is {number} and {number}?", "answer": str(2 * number)} for number in range(8)]
+
+UNPAIRED: Rows = [{"prompt": f"{n}? ", "completion": str(n), "label": n % 2 == 0} for n in range(8)]
+
+PAIRS: Rows = [
+    {"chosen": [{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": str(n)}]}
+    | {"rejected": [{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": "none"}]}
+    for n in range(8)
+]
 
 
 @pytest.fixture
@@ -54,10 +64,12 @@ def run(ftk: Ftk, axolotl: dict[str, str], axolotl_options: tuple[str, ...], tin
     """Runs a config with axolotl, or another engine."""
     ftk.variables.update(axolotl)  # for a resume too
 
-    def call(*arguments: str, engine: str = "axolotl", more: str = "", batch: int = 2, steps: int = 6) -> Any:
+    def call(
+        *arguments: str, engine: str = "axolotl", more: str = "", batch: int = 2, steps: int = 6, rows: Rows = ROWS
+    ) -> Any:
         config = ftk.folder / "config.yml"
         config.write_text(more + CONFIG.format(model=tiny_model, batch=batch, steps=steps))
-        (ftk.folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+        (ftk.folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         chosen = axolotl_options if engine == "axolotl" else ("--engine", engine)
         return ftk.start("run", config, *chosen, *arguments)
 
@@ -150,6 +162,40 @@ def test_a_killed_training_goes_on_with_the_same_losses(ftk: Ftk, run: Callable[
     begun = [event["start_step"] for event in ftk.events("training")]
     assert begun[0] == 0 and 4 <= begun[1] < 19
     assert losses(ftk) == undisturbed
+
+
+def test_killed_while_axolotl_prepares_its_data_a_run_can_be_finished(ftk: Ftk, run: Callable[..., Any]) -> None:
+    rows = [{**ROWS[number % len(ROWS)], "number": number} for number in range(20_000)]
+    axolotls = ("--set", "ftk.stages.stage_data=axolotl", "--no-merge")
+    process = run(*axolotls, steps=2, rows=rows, more="dataset_num_proc: 1\n")
+    ftk.wait_for_event("stage_started", stage="train")
+    # axolotl makes the folder when it begins to read the rows, and our plugin marks it when it has them all.
+    prepared = ftk.wait_for(lambda: next(ftk.run_folder().glob("last_run_prepared/axolotl-*"), None))
+    for worker in ftk.workers():
+        worker.kill()
+    process.communicate(timeout=60)
+    assert not (prepared / "complete.json").exists(), "the data were prepared before the kill"
+    assert not ftk.events("training")
+    ends_well(ftk.start("run", "--resume", "latest"))
+    (begun,) = ftk.events("training")
+    assert (begun["start_step"], begun["rows"]) == (0, len(rows))
+    assert list(losses(ftk)) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("more", "kind", "rows"),
+    [
+        ("rl: kto\nremove_unused_columns: false\n", {}, UNPAIRED),
+        ("rl: orpo\nchat_template: chatml\n", {"type": "chat_template.argilla"}, PAIRS),
+    ],
+    ids=["kto", "orpo"],
+)
+def test_preferences(ftk: Ftk, run: Callable[..., Any], more: str, kind: dict[str, str], rows: Rows) -> None:
+    datasets = json.dumps([{"path": "data.jsonl", **kind}])
+    ends_well(run("--no-merge", "--set", f"datasets={datasets}", steps=2, rows=rows, more=more))
+    assert ftk.events("training")[0]["rows"] == len(rows)
+    steps = [event for event in ftk.events("metrics") if "loss" in event]
+    assert [any(name.startswith("rewards/") for name in event) for event in steps] == [True, True]
 
 
 def test_ctrl_c_keeps_a_checkpoint(ftk: Ftk, run: Callable[..., Any]) -> None:

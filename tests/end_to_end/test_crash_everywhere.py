@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -117,13 +118,18 @@ def _one_of_each_kind(moments: Sequence[str]) -> list[int]:
 @pytest.mark.slow
 def test_a_run_survives_a_crash_at_any_moment(make_ftk, write_toy_config, tmp_path: Path, whole) -> None:
     content, moments = whole
-    failed = {}
-    for moment in range(1, len(moments) + 1) if ALL_MOMENTS else _one_of_each_kind(moments):
+
+    def find_failure(moment: int) -> str | None:
         ftk = make_ftk(tmp_path / str(moment))
         config = write_toy_config(ftk.folder)
         try:
             _crash(ftk, config, moment)
             _assert_can_be_finished(ftk, config, content)
         except AssertionError as error:
-            failed[moment] = f"{moments[moment - 1]}: {error}"
-    assert not failed, "\n".join(f"{moment} of {len(moments)}, {text}" for moment, text in failed.items())
+            return f"{moment} of {len(moments)}, {moments[moment - 1]}: {error}"
+        return None
+
+    tried = range(1, len(moments) + 1) if ALL_MOMENTS else _one_of_each_kind(moments)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        failures = list(filter(None, pool.map(find_failure, tried)))
+    assert not failures, "\n".join(failures)

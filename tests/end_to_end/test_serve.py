@@ -85,6 +85,7 @@ def test_a_detached_server_answers_until_it_is_stopped(ftk: Ftk) -> None:
     assert _is_free(told["url"])
 
 
+@pytest.mark.slow
 def test_two_runs_are_served_at_once(ftk: Ftk) -> None:
     first, second = _start(ftk), _start(ftk, "--base")
     assert _ask(first["url"]) == "4"
@@ -96,7 +97,14 @@ def test_two_runs_are_served_at_once(ftk: Ftk) -> None:
     assert _ask(second["url"], model="toy:") == "17 characters"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_ends_a_server_in_the_foreground(ftk: Ftk, number: signal.Signals) -> None:
     process = ftk.start("serve", "sums", "--port", "0")
     url = _ready(process)
@@ -118,6 +126,7 @@ def test_ctrl_c_before_it_is_ready_leaves_nothing(ftk: Ftk) -> None:
     assert ftk.servers() == []
 
 
+@pytest.mark.slow
 def test_a_stubborn_server_with_a_child_is_ended_all_the_same(ftk: Ftk) -> None:
     told = _start(ftk, f'{WRONG}["--child"]')
     assert len(ftk.servers()) == 4
@@ -161,6 +170,7 @@ def test_a_key_is_asked_for_and_nowhere_to_be_seen(ftk: Ftk) -> None:
     assert json.loads(ftk("serve", "--list", "--json").stdout)[0]["id"] == told["id"]
 
 
+@pytest.mark.slow
 def test_another_host_gets_a_key_that_is_shown_once(ftk: Ftk) -> None:
     told = _start(ftk, "--host", "0.0.0.0")
     assert told["key"].startswith("ftk-")
@@ -178,6 +188,7 @@ def test_a_run_that_is_served_is_not_removed_and_not_cancelled(ftk: Ftk) -> None
     assert _ask(told["url"]) == "4"
 
 
+@pytest.mark.slow
 def test_the_lines_that_it_tells_work(ftk: Ftk, tmp_path: Path) -> None:
     process = ftk.start("serve", "sums", "--port", "0", FTK_API_KEY="sesame")
     assert process.stdout is not None
@@ -199,26 +210,17 @@ DRILLS = {
     "a run without a model": (("serve", "bare"), 2, "has no tuned model yet"),
     "an unknown server": (("serve", "sums", "--server", "tody"), 2, "no plugin 'tody' provides serve; did you mean"),
     "a wrong host": (("serve", "sums", "--host", "192.0.2.7"), 2, "nothing can listen on 192.0.2.7"),
-    "a host that is none": (("serve", "sums", "--host", "no.such.host.invalid"), 2, "there is no host"),
-    "a port beyond": (("serve", "sums", "--port", "70000"), 2, "70000"),
-    "a variable that is not set": (("serve", "sums", "--api-key-env", "NOT_SET"), 2, "NOT_SET is not set"),
     "a key with a space": (("serve", "sums", "--api-key", "a b"), 2, "no header can carry"),
     "a setting that it does not have": (("serve", "sums", "--set", "ftk.serve.dtype=float32"), 2, "toy has no setting"),
     "a setting that nobody has": (("serve", "sums", "--set", "ftk.serve.prot=1"), 2, "did you mean"),
     "a server that breaks": (("serve", "sums", f'{WRONG}["--crash"]'), 1, "exit code 1: the toy is broken"),
-    "nothing to stop": (("serve", "--stop", "8000"), 2, "there is no server '8000'"),
-    "all without stop": (("serve", "--all"), 2, "--all goes with --stop"),
-    "the base of several": (("serve", "sums", "bare", "--base"), 2, "name one run"),
-    "a talk with nobody": (("chat", "--url", "http://127.0.0.1:9"), 2, "nothing answers at"),
-    "a talk with no address": (("chat", "--url", "moon"), 2, "is no address"),
-    "a talk with two": (("chat", "sums", "--url", "http://127.0.0.1:9"), 2, "--url names a server"),
 }
 
 
 @pytest.mark.parametrize("name", DRILLS)
 def test_what_is_wrong_is_told_in_a_line(ftk: Ftk, name: str) -> None:
     arguments, code, message = DRILLS[name]
-    done = ftk(*arguments, *(() if "--port" in arguments or arguments[0] == "chat" else ("--port", "0")))
+    done = ftk(*arguments, "--port", "0")
     assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
     assert message in done.stderr
     assert ftk.servers() == []
@@ -294,10 +296,12 @@ def test_a_talk_at_a_terminal_can_be_interrupted(ftk: Ftk) -> None:
     shown.type("why not try\n")
     shown.until("12 ")
     shown.type("\x03")
-    shown.until("(interrupted)")
+    shown.until("> ")
+    shown.type("what")
     shown.type("\x03")
+    shown.until("> ")
     shown.type("/reset\nwhat is 2 and 2?\n")
-    shown.until("\n4\r\n")
+    shown.until("4\r\n")
     shown.type("\x04")
     assert process.wait(timeout=20) == 0
     assert ftk.servers() == []

@@ -174,6 +174,40 @@ error: worse.jsonl:1: the field `question` is missing (it has `answer`); add it,
 $ ls runs/*/ | grep -c generate
 0
 """,
+    "a model is measured": """
+$ ftk eval
+error: no run has trained a model yet
+  start one: `ftk run configs/quickstart.yml`
+$ ftk run config.yml --set ftk.stages.score=toy >/dev/null 2>&1; ftk eval 2>/dev/null
+on held-out rows          rows        base       tuned
+loss                         2      1.0000      1.0000
+perplexity                   2      2.7183      2.7183
+exact match                  2          0%          0%
+$ printf 'def length(prompt, answer, expected):\\n    return len(answer)\\n' > my_metrics.py; ftk eval --data data.jsonl --rows 4 --metric my_metrics.py:length
+  losses of the base model
+  losses of the tuned model
+  asking the base model
+  answered 4 of 4
+  asking the tuned model
+  answered 4 of 4
+on data.jsonl             rows        base       tuned
+loss                         4      1.0000      0...
+perplexity                   4      2.7183      1...
+exact match                  4          0%        ...%
+length                       4     13.0000      ...
+$ ftk eval latest --json 2>/dev/null
+{"run": "ftk-...", "time": "...", "data": "held-out rows", "measures": [{"name": "loss", ...}], "answers": [{...}]}
+$ ftk show | grep -A 1 "^on "
+on held-out rows          rows        base       tuned
+loss                         2      1.0000      1.0000
+$ ftk show --report | grep -A 3 Evaluation
+## Evaluation
+
+| on held-out rows | rows | base | tuned |
+| --- | --- | --- | --- |
+$ ls runs/*/ | grep -c evaluate-
+0
+""",
     "rows are looked at as they are trained, with a run and without": """
 $ ftk inspect config.yml --row 8
 row 8, to train on: 20 tokens, 3 of them trained

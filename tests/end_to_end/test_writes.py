@@ -36,6 +36,9 @@ ALLOWED = {
         "ParquetWriter": "inside a folder of the cache that appears as a whole",
         "write_table": "of that writer",
     },
+    "plugins/ftk_local/attend.py": {
+        "open('ab')": "the log is only appended to, by all processes of a run",
+    },
     "plugins/ftk_local/backend.py": {
         "open('ab')": "the log is only appended to, by all processes of a run",
     },

@@ -98,48 +98,44 @@ def _ended_by(*signals: signal.Signals) -> Iterator[None]:
 
 
 def _talk(conversation: Conversation, refuse_death: Callable[[], None]) -> None:
-    """Answer line by line, to the end of the input.
+    """Answer line by line, to the end of the input; at a terminal, Ctrl-C ends an answer or discards a line.
 
     :param refuse_death: stops when the server that is talked with has ended.
     """
     at_terminal = sys.stdin.isatty()
     if at_terminal:
+        import readline  # noqa: F401  (gives `input` editing and a history)
+
         click.echo(f"{RESET} begins anew, {QUIT} or Ctrl-D ends, Ctrl-C interrupts an answer", err=True)
-    while (line := _typed() if at_terminal else _read()) not in (None, QUIT):
-        if line == RESET:
-            conversation.reset()
-        elif line and line.strip():
-            try:
-                _answer(conversation, line)
-            except FtkError as error:
-                refuse_death()
-                click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
-
-
-def _read() -> str | None:
-    line = sys.stdin.readline()
-    return line.rstrip("\n") if line else None
-
-
-def _typed() -> str | None:
-    """A line that is typed; Ctrl-C discards it."""
-    import readline  # noqa: F401  (gives `input` editing and a history)
-
     while True:
         try:
-            return input("> ")
-        except KeyboardInterrupt:
-            click.echo("")
+            line = input("> ") if at_terminal else _read()
+            if line == QUIT:
+                return
+            _answer(conversation, line)
         except EOFError:
+            click.echo("\n" * at_terminal, nl=False)
+            return
+        except KeyboardInterrupt:
+            if not at_terminal:
+                raise
             click.echo("")
-            return None
+        except FtkError as error:
+            refuse_death()
+            click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+
+
+def _read() -> str:
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line.rstrip("\n")
 
 
 def _answer(conversation: Conversation, line: str) -> None:
-    """Print an answer as it comes; Ctrl-C interrupts it."""
-    try:
+    """Do what a line says, which is mostly to print an answer as it comes."""
+    if line == RESET:
+        conversation.reset()
+    elif line.strip():
         conversation.say(line, lambda piece: click.echo(piece, nl=False))
         click.echo("")
-    except KeyboardInterrupt:
-        click.echo("")
-        click.echo("(interrupted)", err=True)

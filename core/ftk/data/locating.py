@@ -10,6 +10,9 @@ from ftk.config.resolve import Config
 from ftk.data.sources import COMPRESSED, LOCATED, DataSet, data_sets, exists, is_there
 from ftk.errors import Problem, UsageError
 
+MODELS = ("base_model", "lora_model_dir")
+"""Keys whose values may be a folder here, or a name elsewhere."""
+
 ADDRESS = "://"
 """What tells an address from a path."""
 
@@ -28,8 +31,12 @@ def _of_user(path: Path) -> Path:
         return path
 
 
-def located_model(ref: str, folder: Path) -> str:
-    """`base_model` with a path made absolute."""
+def located_models(config: Config, folder: Path) -> dict[str, Any]:
+    """The keys that name a model or an adapter to begin with, with a path made absolute."""
+    return {key: _located_model(config[key], folder) for key in MODELS if config.get(key)}
+
+
+def _located_model(ref: str, folder: Path) -> str:
     found = locate(ref, folder)
     return str(found) if is_there(found) else ref
 

@@ -12,7 +12,7 @@ from ftk.backend import Backend
 from ftk.command import INHERIT
 from ftk.config.inlining import inlined
 from ftk.config.resolve import Config, Override, read_config, resolve
-from ftk.data.locating import data_problems, located_data, located_model, put_data
+from ftk.data.locating import data_problems, located_data, located_models, put_data
 from ftk.environments.choosing import choose
 from ftk.errors import Problem, ProblemsFound, UsageError
 from ftk.hooks.manager import NO_PROVIDER, Manager
@@ -42,8 +42,7 @@ def prepare_config(path: Path, data: Path | None, overrides: Sequence[Override],
     given = [*overrides, *([_data_override(data)] if data else [])]
     config = resolve(read_config(path), given, manager)
     config = _with(config, **_only_data(config, data)) if data else config
-    model = located_model(config["base_model"], path.parent)
-    config = _with(config, **located_data(config, path.parent), base_model=model)
+    config = _with(config, **located_data(config, path.parent), **located_models(config, path.parent))
     config = _with(config, **inlined(config, path.parent, manager))
     problems = [*data_problems(config), *manager.check(config)]
     if problems:

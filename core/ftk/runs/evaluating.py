@@ -78,10 +78,14 @@ def _attached(file: Path | None) -> dict[str, bytes]:
 
     :raises UsageError: when they cannot be read.
     """
+    remedy = "name a file of rows in the run's format"
     try:
-        return {file.name: file.read_bytes()} if file else {}
+        content = file.read_bytes() if file else None
     except OSError as error:
-        raise UsageError(f"--data {file}: {error.strerror}", "name a file of rows in the run's format") from None
+        raise UsageError(f"--data {file}: {error.strerror}", remedy) from None
+    if content == b"":
+        raise UsageError(f"--data {file} is empty", remedy)
+    return {file.name: content} if file and content else {}
 
 
 def _losses(made: Mapping[str, Any]) -> Iterator[Measure]:

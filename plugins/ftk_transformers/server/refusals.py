@@ -45,7 +45,8 @@ async def _refused(request: Request, error: Any) -> JSONResponse:
 
 
 async def _refused_by_library(request: Request, error: Any) -> JSONResponse:
-    return Refusal(error.status_code, str(error.detail)).response()
+    status = 400 if error.status_code == 422 else error.status_code  # as clients of the OpenAI API expect it
+    return Refusal(status, str(error.detail)).response()
 
 
 async def _malformed(request: Request, error: Any) -> JSONResponse:

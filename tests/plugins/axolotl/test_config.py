@@ -81,6 +81,7 @@ def test_the_paths_of_presets_stay(tmp_path: Path, manager: Manager) -> None:
         ("sample_paking: true\n", "did you mean `sample_packing`?"),
         ("learning_rate:\n", "`learning_rate` is missing, for which axolotl has no default"),
         ("lora_alpha:\n", "add it, such as `lora_alpha: 32`"),
+        ("remove_unused_columns: true\nrl: kto\n", "add `remove_unused_columns: false`"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, manager: Manager, more: str, word: str) -> None:

@@ -135,6 +135,16 @@ def test_a_list_may_be_larger_than_what_is_read_at_a_time(tmp_path: Path, monkey
     assert read(path, "json") == [(f"rows.json:{number}", row) for number, row in enumerate(rows, 2)]
 
 
+@pytest.mark.parametrize("content", ['{"a": 1}\n%s\n{"b": 2}\n', '[{"a": 1},\n%s,\n{"b": 2}]'], ids=["lines", "list"])
+@pytest.mark.parametrize("row", ['{"a": 1, "b": {}, "a": 1}', '{"m": [{"a": 1, "a": "} ,"}]}'])
+def test_a_key_that_stands_twice_is_told_and_the_rest_is_read(content: str, row: str, tmp_path: Path) -> None:
+    (tmp_path / "d.json").write_text(content % row)
+    first, second, third = DataFile(tmp_path / "d.json", "json", "d.json").rows()
+    assert (first.fields, third.fields) == ({"a": 1}, {"b": 2})
+    assert isinstance(second.fields, RowError)
+    assert (second.number, second.fields.message) == (2, "has the key `a` twice in one object")
+
+
 @pytest.mark.parametrize(
     ("content", "place", "message"),
     [
@@ -155,6 +165,13 @@ def test_a_broken_list_is_told_where_it_breaks(content: str, place: str | None, 
         assert found == []
     else:
         assert (found[-1][0], found[-1][1][: len(message)]) == (place, message)
+
+
+def test_a_column_that_is_named_twice_is_told(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("a,b,a\n1,2,3\n")
+    (row,) = DataFile(tmp_path / "d.csv", "csv", "d.csv").rows()
+    assert isinstance(row.fields, RowError)
+    assert (row.number, row.fields.message) == (1, "names the field `a` twice")
 
 
 @pytest.mark.parametrize(

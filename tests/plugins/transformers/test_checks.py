@@ -16,7 +16,6 @@ CASES = [
     ("adapter: qlora\nlora_target_linear: true", "adapter", "load_in_4bit"),
     ("adapter: lora", "adapter", "lora_target_linear"),
     (f"{LORA}lora_target_modules: .*proj", "lora_target_modules", "keep one"),
-    (f"{LORA}lora_model_dir: ./out", "lora_model_dir", "/out"),
     (f"{LORA}lora_model_dir: /nowhere", "lora_model_dir", "correct the path"),
     (f"{LORA}lora_dropout: 0.1\nlora_target_parameters: [w]", "lora_dropout", "0"),
     (f"{LORA}unfrozen_parameters: [lm_head]", "unfrozen_parameters", "lora_modules_to_save"),

@@ -27,7 +27,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for piece in (body, b"the end"):
             self.wfile.write(piece)
             self.wfile.flush()
-            time.sleep(2)
+            time.sleep(0.5)
 
 http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
 """

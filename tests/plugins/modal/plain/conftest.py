@@ -38,10 +38,16 @@ def run(standin: Standin) -> Run:
 
 
 @pytest.fixture(scope="session")
-def deployed(standin: Standin, run: Run, tmp_path_factory: pytest.TempPathFactory) -> str:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel with an entry point."""
+    path = tmp_path_factory.mktemp("wheel") / "tiny_bell-1.0-py3-none-any.whl"
+    _write_wheel(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def deployed(standin: Standin, run: Run, wheel: Path) -> str:
     """The name of the plain app, which is deployed, with a wheel in the image of one of its functions."""
-    wheel = tmp_path_factory.mktemp("wheel") / "tiny_bell-1.0-py3-none-any.whl"
-    _write_wheel(wheel)
     standin.put_secret("named", FROM_NAMED="a secret value")
     run("modal", "deploy", APP, PLAIN_WHEEL=str(wheel), FROM_CLIENT="not for containers")
     return "plain"

@@ -1,5 +1,10 @@
 """Apps that run, are found, listed and stopped; what is deployed again replaces what was."""
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import modal
 import pytest
 
@@ -39,6 +44,7 @@ def test_an_app_that_runs_prints_the_logs_of_its_containers(run, small, standin)
     assert standin.containers("number") == []
 
 
+@pytest.mark.slow
 def test_a_deployed_app_is_found_replaced_listed_and_stopped(run, small, standin):
     run("modal", "deploy", small(1))
     assert modal.Function.from_name("small", "number").remote() == 1
@@ -50,3 +56,15 @@ def test_a_deployed_app_is_found_replaced_listed_and_stopped(run, small, standin
     run("modal", "app", "stop", "small", "--yes")
     with pytest.raises(modal.exception.NotFoundError):
         modal.Function.from_name("small", "number").remote()
+
+
+@pytest.mark.slow
+def test_a_detached_app_goes_on_when_its_client_is_killed(small, standin, until):
+    script = small(3)
+    script.write_text(script.read_text().replace("    return", "    import time; time.sleep(2)\n    return"))
+    command = [Path(sys.executable).with_name("modal"), "run", "--detach", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+        until(lambda: any(one["inputs"] for one in standin.containers("number")))
+        client.send_signal(signal.SIGKILL)
+    (call,) = [one.message for one in standin.requests("FunctionGetOutputs")[-1:]]
+    assert modal.FunctionCall.from_id(call.function_call_id).get(timeout=30) == 3

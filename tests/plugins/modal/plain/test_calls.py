@@ -46,6 +46,7 @@ def test_cancelling_a_call_can_end_its_container_and_all_processes_in_it(deploye
     assert subprocess.run(["pgrep", "-f", "^sleep 600"]).returncode == 1
 
 
+@pytest.mark.slow
 def test_a_function_that_takes_too_long_is_stopped(deployed, standin, until):
     with pytest.raises(modal.exception.FunctionTimeoutError):
         modal.Function.from_name(deployed, "sleep").remote(600)
@@ -72,6 +73,7 @@ def test_a_call_goes_on_in_another_container_when_its_own_was_killed(deployed, s
     assert attempts == ({0} if preempted else {2})
 
 
+@pytest.mark.slow
 def test_kills_use_up_the_attempts_of_a_call(deployed, standin, until):
     call = modal.Function.from_name(deployed, "count_attempts").spawn("killed-often", 9, seconds=600)
     marks = standin.volume("shelf") / "killed-often"

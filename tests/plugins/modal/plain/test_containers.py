@@ -6,6 +6,7 @@ import pytest
 pytestmark = pytest.mark.usefixtures("client")
 
 
+@pytest.mark.slow
 def test_a_module_that_cannot_be_imported_fails_the_call(run, tmp_path):
     app = "import modal\napp = modal.App('broken', image=modal.Image.debian_slim())\n"
     inside = "if not modal.is_local():\n    import no_such_module\n"

@@ -6,6 +6,7 @@ import pytest
 HELLO = ("python", "-c", "import modal; modal.Client.from_env().hello(); print('hello')")
 
 
+@pytest.mark.slow
 def test_a_token_is_refused(standin, run):
     with standin.refusing_token():
         assert "AuthError" in run(*HELLO, fails=True)
@@ -36,6 +37,7 @@ class TestInThisProcess:
         assert call.get(timeout=30) == 10
 
 
+@pytest.mark.slow
 def test_a_value_is_found_wherever_it_was_sent_but_in_the_making_of_its_secret(standin, run, tmp_path):
     value = "a-value-to-be-found"
     run("modal", "secret", "create", "hidden", f"KEY={value}")

@@ -23,6 +23,7 @@ def try_image(run, tmp_path) -> Callable[..., str]:
     return call
 
 
+@pytest.mark.slow
 def test_commands_of_an_image_leave_what_they_write(try_image, standin):
     image = ".run_commands('mkdir /made && echo $WORD > /made/word').env({'WORD': 'late'})"
     image = f".env({{'WORD': 'early'}}).workdir('/place'){image}"
@@ -39,6 +40,7 @@ def test_an_image_whose_command_fails_is_told(try_image):
     assert "exit status 3" in printed
 
 
+@pytest.mark.slow
 def test_files_are_mounted_or_copied(try_image, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a.txt").write_text("content")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from standin import running
 
 HERE = Path(__file__).parent
 
@@ -38,3 +39,18 @@ def test_nothing_is_left_when_whoever_started_it_ends(standin, until, dies):
     until(lambda: not Path(folder).exists())
     assert not Path("/proc", container).exists()
     assert folder not in subprocess.run(["ps", "ax"], capture_output=True, text=True).stdout
+
+
+@pytest.mark.slow
+def test_user_namespaces_are_enough(run, wheel):
+    """Here root uses one too, as others must."""
+    script = """if True:
+        import modal, urllib.request
+        print(modal.Function.from_name("plain", "entry_points").remote("plain.bells"))
+        modal.Function.from_name("plain", "write").remote("written", 5)
+        print(modal.Volume.from_name("shelf").listdir("/")[0].size)
+        print(urllib.request.urlopen(modal.Cls.from_name("plain", "Pages")().serve.get_web_url()).status)"""
+    with running.start(rootless=True) as own:
+        own.put_secret("named", FROM_NAMED="x")
+        run("modal", "deploy", HERE / "app.py", PLAIN_WHEEL=str(wheel), **own.variables)
+        assert run("python", "-c", script, **own.variables) == "['ding']\n5\n200\n"

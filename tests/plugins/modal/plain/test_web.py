@@ -18,6 +18,7 @@ def test_a_web_server_answers_at_its_url(deployed):
         urllib.request.urlopen(f"{url}/nothing", timeout=30)
 
 
+@pytest.mark.slow
 def test_pieces_of_an_answer_come_as_they_are_sent_and_only_to_who_may_ask(deployed, standin):
     url = modal.Function.from_name(deployed, "echo").get_web_url()
     with pytest.raises(urllib.error.HTTPError, match="401"):

@@ -8,6 +8,7 @@ import asyncio
 import ctypes
 import json
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -64,16 +65,16 @@ async def main(folder: Path, token: tuple[str, str]) -> None:
     gates = {name: Gate(folder / name) for name in ("grpc", "http")}
     for gate in gates.values():
         await gate.open()
-    blobs.url = f"http://127.0.0.1:{gates['http'].port}"
-    server = Server([Service(methods, record, faults, CLIENT)])  # type: ignore[list-item]
+    server = Server([Service(methods, record, faults, CLIENT)])
     await server.start(path=str(folder / "grpc"))
-    files = await _serve(blobs.routes(), web.UnixSite, str(folder / "http"))
+    files = await _serve(blobs.routes())
+    await web.UnixSite(files, str(folder / "http")).start()
+    blobs.for_clients = f"http://127.0.0.1:{gates['http'].port}"
+    blobs.for_containers = await _listen(files)
     looked_through = [folder / "blobs", folder / "blocks", folder / "contents", folder / "volumes", layers]
     control = Control(containers, faults, gates, images, secrets, served, logs, looked_through)
-    wires = await _serve(control.routes(), web.TCPSite, "127.0.0.1", 0)
-    host, port = wires.addresses[0][:2]
-
-    about = {"url": f"http://127.0.0.1:{gates['grpc'].port}", "control": f"http://{host}:{port}"}
+    wires = await _serve(control.routes())
+    about = {"url": f"http://127.0.0.1:{gates['grpc'].port}", "control": await _listen(wires)}
     print(json.dumps(about), flush=True)
     await asyncio.to_thread(sys.stdin.read)
 
@@ -88,13 +89,19 @@ async def main(folder: Path, token: tuple[str, str]) -> None:
     shutil.rmtree(folder)
 
 
-async def _serve(routes: list[web.RouteDef], site: type[web.BaseSite], *place: object) -> web.AppRunner:
+async def _serve(routes: list[web.RouteDef]) -> web.AppRunner:
     app = web.Application(client_max_size=1 << 30)
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await site(runner, *place).start()
     return runner
+
+
+async def _listen(runner: web.AppRunner) -> str:
+    """Serve at a port of the loopback interface, whose URL is returned."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    await web.SockSite(runner, listening).start()
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class App:
     def lifecycle(self) -> api_pb2.AppLifecycle:
         """When it began, was deployed and ended."""
         return api_pb2.AppLifecycle(
-            app_state=self.state,  # type: ignore[arg-type]
+            app_state=self.state,
             created_at=self.created,
             deployed_at=self.deployed,
             stopped_at=self.stopped,
@@ -154,7 +154,7 @@ class Apps:
             api_pb2.AppListResponse.AppListItem(
                 app_id=one.id,
                 description=one.description,
-                state=one.state,  # type: ignore[arg-type]
+                state=one.state,
                 created_at=one.created,
                 stopped_at=one.stopped,
                 n_running_tasks=self.count_tasks(one.id),

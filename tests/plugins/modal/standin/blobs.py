@@ -11,18 +11,20 @@ from aiohttp import web
 from modal_proto import api_pb2
 
 from .ids import new_id
-from .record import Record
+from .record import CLIENT, Record
 from .service import not_found
 
 
 class Blobs:
     """A folder of blobs, and one of blocks by their SHA-256.
 
-    :param url: where clients and containers reach this over HTTP; set when that is known.
+    :param for_clients: the URL at which clients find it.
+    :param for_containers: that of containers.
     """
 
     def __init__(self, folder: Path, record: Record) -> None:
-        self._blobs, self.blocks, self._record, self.url = folder / "blobs", folder / "blocks", record, ""
+        self._blobs, self.blocks, self._record = folder / "blobs", folder / "blocks", record
+        self.for_clients = self.for_containers = ""
         for one in (self._blobs, self.blocks):
             one.mkdir()
         self._files: dict[str, tuple[Path, int, int]] = {}
@@ -42,20 +44,24 @@ class Blobs:
             raise not_found(f"blob {id}")
         return self._blobs / id
 
-    def part(self, path: Path, start: int, length: int) -> str:
+    def url(self, caller: str) -> str:
+        """Where a caller finds it."""
+        return self.for_clients if caller == CLIENT else self.for_containers
+
+    def part(self, caller: str, path: Path, start: int, length: int) -> str:
         """A URL by which a part of a file is read."""
         name = new_id("bl")
         self._files[name] = path, start, length
-        return f"{self.url}/files/{name}"
+        return f"{self.url(caller)}/files/{name}"
 
     async def BlobCreate(self, request: api_pb2.BlobCreateRequest, caller: str) -> api_pb2.BlobCreateResponse:
         id = new_id("bl")
-        urls = api_pb2.UploadUrlList(items=[f"{self.url}/blobs/{id}"])
+        urls = api_pb2.UploadUrlList(items=[f"{self.url(caller)}/blobs/{id}"])
         return api_pb2.BlobCreateResponse(blob_ids=[id], blob_id=id, upload_urls=urls)
 
     async def BlobGet(self, request: api_pb2.BlobGetRequest, caller: str) -> api_pb2.BlobGetResponse:
         self.path(request.blob_id)
-        return api_pb2.BlobGetResponse(download_url=f"{self.url}/blobs/{request.blob_id}")
+        return api_pb2.BlobGetResponse(download_url=f"{self.url(caller)}/blobs/{request.blob_id}")
 
     async def _put_blob(self, request: web.Request) -> web.Response:
         checksum = await self._receive(request, self._blobs / request.match_info["name"], "md5")

@@ -36,8 +36,8 @@ class Box:
 
     def interrupt(self) -> None:
         """Send SIGINT to the command."""
-        assert self.process.stdin
-        self.process.stdin.write(b"interrupt\n")
+        if self.process.stdin and self.process.returncode is None:
+            self.process.stdin.write(b"interrupt\n")
 
     def kill(self) -> None:
         """Kill all of its processes."""
@@ -60,13 +60,13 @@ async def start(folder: Path, spec: Spec) -> Box:
     pipe = asyncio.subprocess.PIPE
     command = _command(folder, spec)
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+        *command, stdin=pipe, stdout=pipe, stderr=pipe, env={"PATH": SYSTEM_PATH}, start_new_session=True
     )
     return Box(process, folder)
 
 
 def unsupported() -> str | None:
-    """Why this machine cannot make containers; None if it can. It tries."""
+    """Why this machine cannot make containers, which needs root or user namespaces; None if it can. It tries."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         spec = Spec([sys.executable, "-c", "import modal_proto"], variables(), layers=[], directory="/", isolated=True)
@@ -78,9 +78,9 @@ def unsupported() -> str | None:
     return f"no containers can be made here: {problem}" if box.returncode else None
 
 
-def outer_command() -> list[str]:
+def outer_command(rootless: bool = os.geteuid() != 0) -> list[str]:
     """What the stand-in itself is started with: it has a mount namespace, so that its mounts end with it."""
-    return ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() else [])]
+    return ["unshare", "--mount", *(["--map-root-user"] if rootless else [])]
 
 
 def _command(folder: Path, spec: Spec) -> list[str]:

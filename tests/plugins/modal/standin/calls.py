@@ -73,7 +73,6 @@ class Calls:
     def __init__(self, functions: Functions, changes: Changes) -> None:
         self.functions, self._changes = functions, changes
         self._calls: dict[str, Call] = {}
-        self.inputs: dict[str, Input] = {}
         self.waiting: dict[str, deque[Input]] = defaultdict(deque)
         self.wake: Callable[[str], None] = lambda function: None
         self.stop_input: Callable[[Input, bool], None] = lambda input, terminate: None
@@ -84,9 +83,7 @@ class Calls:
             raise not_found(f"Function call {id}")
         return self._calls[id]
 
-    def make(
-        self, function: str, kind: int, invocation: int, messages: Iterable[tuple[int, api_pb2.FunctionInput]]
-    ) -> Call:
+    def make(self, function: str, kind: int, invocation: int, messages: Messages) -> Call:
         """Make a call, whose inputs wait from then on."""
         call = Call(function, self.functions.get(function).app, kind, invocation)
         self._calls[call.id] = call
@@ -98,7 +95,6 @@ class Calls:
         added = [Input(call, idx, message) for idx, message in messages]
         call.inputs += added
         for one in added:
-            self.inputs[one.id] = one
             self.queue(one)
         return added
 
@@ -112,11 +108,12 @@ class Calls:
 
     def take(self, function: str, task: str) -> Input | None:
         """The next waiting input, for a container."""
-        if not self.waiting[function]:
-            return None
-        input = self.waiting[function].popleft()
-        input.task = task
-        return input
+        while self.waiting[function]:
+            input = self.waiting[function].popleft()
+            if input.output is None:
+                input.task = task
+                return input
+        return None
 
     def fail(self, input: Input, result: Result, data_format: int = api_pb2.DATA_FORMAT_UNSPECIFIED) -> None:
         """End an attempt that failed: the input waits again, if the function's policy has a retry left."""
@@ -138,7 +135,7 @@ class Calls:
             result=result,
             idx=input.idx,
             input_id=input.id,
-            data_format=data_format,  # type: ignore[arg-type]
+            data_format=data_format,
             task_id=input.task,
             output_created_at=time.time(),
             retry_count=input.attempt,

@@ -27,5 +27,6 @@ class Changes:
             if left <= 0:
                 break
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._event.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._event.wait()
         return found

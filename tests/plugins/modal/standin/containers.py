@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grpclib import GRPCError
 from grpclib.server import Server
 
 from . import boxes
-from .apps import Apps
+from .apps import STOPPED, Apps
 from .boxes import Box
 from .calls import Calls, Input, Result
 from .changes import Changes
@@ -67,6 +68,11 @@ class Container:
             return 1 - self.taken
         return (definition.target_concurrent_inputs or definition.max_concurrent_inputs or 1) - len(self.inputs)
 
+    def open_files(self, volume: str) -> list[str]:
+        """The files of a volume that it has open."""
+        places = [one.mount_path for one in self.function.definition.volume_mounts if one.volume_id == volume]
+        return [file for place in places for file in self.box.open_files(place)] if self.box else []
+
     def kill(self) -> None:
         """Kill all of its processes."""
         self.stopping = True
@@ -78,6 +84,7 @@ class Containers:
     """All containers that run, by id.
 
     :param serve: gives the service for a container, by id.
+    :param commits: whether volumes are committed in the background.
     """
 
     def __init__(
@@ -87,6 +94,7 @@ class Containers:
         self._calls, self._logs, self._changes = calls, logs, changes
         self.running: dict[str, Container] = {}
         self.serve: Callable[[str], object] = lambda id: None
+        self.commits = True
         self._lives: set[asyncio.Task[None]] = set()
 
     def get(self, id: str) -> Container:
@@ -106,6 +114,8 @@ class Containers:
     def wake(self, function_id: str) -> None:
         """Start containers, if more inputs wait than there is room for."""
         function = self._calls.functions.get(function_id)
+        if self._apps.get(function.app).state == STOPPED:
+            self._calls.cancel_app(function.app)
         mine = self.of_function(function_id)
         missing = len(self._calls.waiting[function_id]) - sum(max(0, one.room) for one in mine)
         most = function.definition.autoscaler_settings.max_containers or MOST
@@ -130,8 +140,11 @@ class Containers:
         self._changes.announce()
 
     def stop(self, container: Container) -> None:
-        """Let a container end: it gets no more inputs, is interrupted if it is at work, and is killed if it stays."""
-        container.stopping = True
+        """Let a container end: it gets no more inputs, is interrupted if it is at work, and is killed if it stays.
+
+        What it worked on, unless that has ended, comes back as after a preemption.
+        """
+        container.stopping = container.preempted = True
         self._changes.announce()
         if container.box and (container.inputs or not container.ready):
             container.box.interrupt()
@@ -169,7 +182,7 @@ class Containers:
         folder = self._folder / container.id
         inside = folder / "inside"
         inside.mkdir(parents=True)
-        server = Server([self.serve(container.id)])  # type: ignore[list-item]
+        server = Server([self.serve(container.id)])
         await server.start(path=str(inside / "socket"))
         try:
             container.views = self._launching.views(container.function, folder / "views")
@@ -183,6 +196,8 @@ class Containers:
             )
             await box.process.wait()
             commits.cancel()
+        except (GRPCError, OSError) as error:
+            container.failure = Result(status=Result.GENERIC_STATUS_INIT_FAILURE, exception=str(error))
         finally:
             server.close()
             del self.running[container.id]
@@ -195,7 +210,7 @@ class Containers:
         while True:
             await asyncio.sleep(BACKGROUND)
             for mount in mounts:
-                if mount.allow_background_commits:
+                if self.commits and mount.allow_background_commits:
                     container.views[mount.volume_id].commit()
 
     async def _read(self, container: Container, stream: asyncio.StreamReader | None, file_descriptor: int) -> None:

@@ -68,6 +68,9 @@ class Control:
         one.preempted = preempted
         one.kill()
 
+    async def commit_in_background(self, allowed: bool) -> None:
+        self._containers.commits = allowed
+
     async def put_secret(self, name: str, values: dict[str, str]) -> None:
         self._secrets.put(name, values)
 

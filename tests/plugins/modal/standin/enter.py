@@ -1,8 +1,8 @@
 """Becomes a container, or a step in the building of an image: `python enter.py FOLDER`, in new namespaces.
 
-The mount and the process namespace are new; for a box without a network, the network namespace too. The file system
-is an overlay: the layers of an image over this machine's root, with a top of its own. Files and folders are bound
-into it. Then the command runs, and this process stays as the first one of its namespace: it waits for those that lose
+The mount and the process namespace are new; for a box without a network, the network namespace too. Its files
+are overlays: the layers of an image over this machine's root, with a top of its own. Files and folders are bound into
+them. Then the command runs, and this process stays as the first one of its namespace: it waits for those that lose
 their parent; a line or the end of its standard input interrupts the command; when the command ends, all others are
 killed.
 
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -65,24 +66,55 @@ def mount(source: str, target: Path, kind: str, flags: int = 0, options: str = "
 
 
 def build_root(spec: Spec, folder: Path) -> Path:
-    """Mount the file system of a box, and return where."""
+    """Mount the file system of a box, and return where.
+
+    Each folder at the root of this machine has an overlay of its own: in a user namespace there can be none of the
+    root itself, since other file systems are mounted in it.
+    """
     root = root_of(folder)
     scratch = root.parent
     scratch.mkdir()
     mount("tmpfs", scratch, "tmpfs")
-    root.mkdir()
-    upper = Path(spec.upper or scratch / "upper")
-    work = upper.with_name(f"{upper.name}.work")
-    for needed in (upper, work):
-        needed.mkdir(exist_ok=True)
-    layers = ":".join([*spec.layers, "/"])
-    mount("overlay", root, "overlay", 0, f"lowerdir={layers},upperdir={upper},workdir={work}")
+    skeleton, upper = scratch / "skeleton", Path(spec.upper or scratch / "upper")
+    for made in (root, skeleton, upper):
+        made.mkdir(exist_ok=True)
+    layers = list(map(Path, spec.layers))
+    folders = build_skeleton(skeleton)
+    overlay(root, [*layers, skeleton], upper)
+    for name in folders - {"dev", "proc", "sys"}:
+        if (root / name).is_dir():  # no layer hides it
+            here = [layer / name for layer in layers if (layer / name).is_dir()]
+            with suppress(OSError):  # has mounts in it that a user namespace may not look below: it stays empty
+                overlay(root / name, [*here, Path("/", name)], upper / name)
     mount("proc", root / "proc", "proc")
     for name in ("sys", "dev"):
         mount(f"/{name}", root / name, "", BIND | RECURSIVE)
     for source, target, read_only in spec.binds:
         bind(Path(source), root / target.lstrip("/"), read_only)
     return root
+
+
+def build_skeleton(skeleton: Path) -> set[str]:
+    """Make the links and folders that this machine has at its root, the latter empty; their names are returned."""
+    folders = set()
+    for path in Path("/").iterdir():
+        if path.is_symlink():
+            (skeleton / path.name).symlink_to(path.readlink())
+        elif path.is_dir():
+            (skeleton / path.name).mkdir()
+            folders.add(path.name)
+    return folders
+
+
+def overlay(target: Path, lower: list[Path], upper: Path) -> None:
+    """Mount folders over each other, from the top down; what is written stays in the upper one."""
+    work = upper.with_name(f".{upper.name}.work")
+    for needed in (upper, work):
+        needed.mkdir(exist_ok=True)
+    upper.chmod(lower[-1].stat().st_mode & 0o7777)
+    options = f"lowerdir={':'.join(map(str, lower))},upperdir={upper},workdir={work}"
+    in_user_namespace = not Path("/proc/self/uid_map").read_text().endswith("4294967295\n")
+    mount("overlay", target, "overlay", 0, options + (",userxattr" if in_user_namespace else ""))
 
 
 def bind(source: Path, target: Path, read_only: bool) -> None:

@@ -163,7 +163,7 @@ def _copy_map(source: "dict[str, object]", target: "dict[str, object]") -> None:
         if isinstance(value, str):
             target[key] = value
         else:
-            target[key].CopyFrom(value)  # type: ignore[attr-defined]
+            target[key].CopyFrom(value)
 
 
 def _apply(options: api_pb2.FunctionOptions, definition: api_pb2.Function) -> None:

@@ -66,13 +66,8 @@ class Images:
     """
 
     def __init__(self, folder: Path, layers: Path, mounts: Mounts, secrets: Secrets, changes: Changes) -> None:
-        self._folder, self._layers, self._mounts, self._secrets, self._changes = (
-            folder,
-            layers,
-            mounts,
-            secrets,
-            changes,
-        )
+        self._folder, self._layers, self._changes = folder, layers, changes
+        self._mounts, self._secrets = mounts, secrets
         self._base = layers / "base"
         self._base.mkdir()
         boxes.make_base_layer(self._base)
@@ -95,11 +90,8 @@ class Images:
     ) -> api_pb2.ImageGetOrCreateResponse:
         content = self._content(request.image)
         image = self._by_content.get(content)
-        if (
-            image is None
-            or request.force_build
-            or (image.result and image.result.status != Result.GENERIC_STATUS_SUCCESS)
-        ):
+        failed = image and image.result and image.result.status != Result.GENERIC_STATUS_SUCCESS
+        if image is None or failed or request.force_build:
             image = self._begin(request.image)
             self._by_content[content] = image
         return api_pb2.ImageGetOrCreateResponse(image_id=image.id, result=image.result, metadata=image.metadata)

@@ -38,7 +38,7 @@ class Line:
             data=self.data,
             timestamp=self.time,
             timestamp_ns=int(self.time * 1e9),
-            file_descriptor=self.file_descriptor,  # type: ignore[arg-type]
+            file_descriptor=self.file_descriptor,
             function_call_id=self.call,
             input_id=self.input,
             container_id=self.task,

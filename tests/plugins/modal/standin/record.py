@@ -71,4 +71,4 @@ def _handlers() -> Any:
         def __getattr__(self, name: str) -> str:
             return name
 
-    return api_grpc.ModalClientBase.__mapping__(Names())  # type: ignore[arg-type]
+    return api_grpc.ModalClientBase.__mapping__(Names())

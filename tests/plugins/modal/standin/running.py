@@ -100,6 +100,15 @@ class Standin:
         """The bytes that clients have sent so far, all protocols included."""
         return int(self.call("sent"))
 
+    @contextmanager
+    def without_background_commits(self) -> Iterator[None]:
+        """Volumes are committed on demand alone while the block runs."""
+        self.call("commit_in_background", allowed=False)
+        try:
+            yield
+        finally:
+            self.call("commit_in_background", allowed=True)
+
     def holding(self, value: str) -> list[str]:
         """The methods of requests, the files of volumes, images, mounts and blobs, and the output that hold a value.
 
@@ -117,10 +126,13 @@ class Standin:
 
 
 @contextmanager
-def start() -> Iterator[Standin]:
-    """Run a stand-in while the block runs."""
+def start(**options: bool) -> Iterator[Standin]:
+    """Run a stand-in while the block runs.
+
+    :param options: `rootless`: use a user namespace also for root.
+    """
     folder = Path(tempfile.mkdtemp(prefix="standin-"))
-    command = [*boxes.outer_command(), sys.executable, "-m", "standin", str(folder), *TOKEN]
+    command = [*boxes.outer_command(**options), sys.executable, "-m", "standin", str(folder), *TOKEN]
     process = subprocess.Popen(
         command, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     )

@@ -28,7 +28,7 @@ class Service:
         self._methods, self._record, self._faults, self._caller = methods, record, faults, caller
 
     def __mapping__(self) -> Any:
-        return api_grpc.ModalClientBase.__mapping__(self)  # type: ignore[arg-type]
+        return api_grpc.ModalClientBase.__mapping__(self)
 
     def __getattr__(self, name: str) -> Any:
         return functools.partial(self._answer, name)

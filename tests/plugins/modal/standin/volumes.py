@@ -38,7 +38,7 @@ class Volume:
     @property
     def metadata(self) -> api_pb2.VolumeMetadata:
         """What a client is told."""
-        return api_pb2.VolumeMetadata(name=self.name, version=self.version)  # type: ignore[arg-type]
+        return api_pb2.VolumeMetadata(name=self.name, version=self.version)
 
     def path(self, path: str) -> Path:
         """:param path: in the volume, with or without a slash at its beginning."""
@@ -77,7 +77,7 @@ class Volumes:
         if found is None and request.object_creation_type == api_pb2.OBJECT_CREATION_TYPE_UNSPECIFIED:
             raise not_found(f"Volume '{request.deployment_name}'")
         volume = found or self._make(request.deployment_name, request.version or api_pb2.VOLUME_FS_VERSION_V1)
-        return api_pb2.VolumeGetOrCreateResponse(volume_id=volume.id, version=volume.version, metadata=volume.metadata)  # type: ignore[arg-type]
+        return api_pb2.VolumeGetOrCreateResponse(volume_id=volume.id, version=volume.version, metadata=volume.metadata)
 
     def _make(self, name: str, version: int) -> Volume:
         volume = Volume(name, version, self._folder / (name or new_id("vo")))
@@ -103,7 +103,8 @@ class Volumes:
         return Empty()
 
     async def VolumeRename(self, request: api_pb2.VolumeRenameRequest, caller: str) -> Empty:
-        self.get(request.volume_id).name = request.name
+        volume = self.get(request.volume_id)
+        volume.name, volume.folder = request.name, volume.folder.rename(self._folder / request.name)
         return Empty()
 
     async def VolumeHeartbeat(self, request: api_pb2.VolumeHeartbeatRequest, caller: str) -> Empty:
@@ -134,7 +135,7 @@ class Volumes:
         size = path.stat().st_size
         end = min(size, request.start + request.len) if request.len else size
         edges = [request.start, *range((request.start // BLOCK + 1) * BLOCK, end, BLOCK), end]
-        urls = [self._blobs.part(path, one, two - one) for one, two in pairwise(edges) if two > one]
+        urls = [self._blobs.part(caller, path, one, two - one) for one, two in pairwise(edges) if two > one]
         return api_pb2.VolumeGetFile2Response(get_urls=urls, size=size, start=request.start, len=end - request.start)
 
     async def VolumePutFiles(self, request: api_pb2.VolumePutFilesRequest, caller: str) -> Empty:
@@ -161,7 +162,7 @@ class Volumes:
         return api_pb2.VolumePutFiles2Response(
             missing_blocks=[
                 api_pb2.VolumePutFiles2Response.MissingBlock(
-                    file_index=file, block_index=block, put_url=f"{self._blobs.url}/blocks/{name}"
+                    file_index=file, block_index=block, put_url=f"{self._blobs.url(caller)}/blocks/{name}"
                 )
                 for name, (file, block) in missing.items()
             ]

@@ -52,7 +52,7 @@ class Work:
                 input_id=input.id,
                 input=input.message,
                 function_call_id=input.call.id,
-                function_call_invocation_type=input.call.invocation,  # type: ignore[arg-type]
+                function_call_invocation_type=input.call.invocation,
                 retry_count=input.attempt,
             )
         return api_pb2.FunctionGetInputsResponse(inputs=[item])
@@ -86,7 +86,6 @@ class Work:
         seconds = container.function.definition.timeout_secs
         message = f"Task's current input in container {container.id} hit its timeout of {seconds}s"
         self._containers.stop(container)
-        container.preempted = True  # whatever else it worked on is not to blame
         del container.inputs[input.id]
         self._calls.fail(input, Result(status=Result.GENERIC_STATUS_TIMEOUT, exception=message))
 
@@ -114,7 +113,6 @@ class Work:
             self._changes.announce()
         else:
             self._containers.stop(container)
-            container.preempted = True
         return api_pb2.ContainerStopResponse()
 
     async def VolumeCommit(self, request: api_pb2.VolumeCommitRequest, caller: str) -> api_pb2.VolumeCommitResponse:
@@ -123,13 +121,8 @@ class Work:
 
     async def VolumeReload(self, request: api_pb2.VolumeReloadRequest, caller: str) -> Empty:
         view = self._view(request.volume_id, caller)
-        container = self._containers.get(caller)
-        for mount in container.function.definition.volume_mounts:
-            if mount.volume_id == request.volume_id and container.box:
-                if found := container.box.open_files(mount.mount_path):
-                    raise GRPCError(
-                        Status.FAILED_PRECONDITION, f"there are open files preventing the operation: {found}"
-                    )
+        if found := self._containers.get(caller).open_files(request.volume_id):
+            raise GRPCError(Status.FAILED_PRECONDITION, f"there are open files preventing the operation: {found}")
         view.reload()
         return Empty()
 

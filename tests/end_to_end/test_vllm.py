@@ -1,0 +1,233 @@
+"""The real vLLM serves runs of the embedded engine, and answers as `ftk infer` does."""
+
+import json
+import os
+import shutil
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import openai
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from ftk.testing.calls import Ftk
+
+pytestmark = pytest.mark.slow
+
+KEY = "a-key-of-tests"
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+SLOWLY = ("--set", "learning_rate=2e-3", "--set", "ftk.evaluate.rows=0")
+"""Not so much that every answer is its end."""
+
+NEW = 12
+"""Tokens of an answer."""
+
+QUESTIONS = [f"what is {number} and {number}? " for number in range(16)]
+
+Server = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def ftk(tmp_path_factory, make_ftk, write_tiny_config, tiny_model: Path, vllm) -> Ftk:
+    """Two runs, `one` and `two`, of a tiny model whose attention heads have a size that vLLM knows."""
+    ftk: Ftk = make_ftk(tmp_path_factory.mktemp("vllm"))
+    ftk.variables |= vllm[0]
+    model = ftk.folder / "model"
+    shutil.copytree(tiny_model, model)
+    shape = json.loads((model / "config.json").read_text())
+    shape |= {"num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 32}
+    (model / "config.json").write_text(json.dumps(shape))
+    config = write_tiny_config(ftk.folder)
+    config.write_text(config.read_text().replace(str(tiny_model), str(model)))
+    for name, seed in (("one", 1), ("two", 2)):
+        done = ftk("run", config, "--name", name, "--set", f"seed={seed}", *SLOWLY)
+        assert done.returncode == 0, done.stderr
+    return ftk
+
+
+@pytest.fixture(scope="module")
+def start(ftk: Ftk, vllm) -> Callable[..., Server]:
+    """Starts vLLM through ftk, and returns when it is ready."""
+
+    def call(*arguments: str, **variables: str) -> Server:
+        done = ftk("serve", *arguments, *vllm[1], "--port", "0", "--detach", "--json", **variables)
+        assert done.returncode == 0, done.stderr
+        told: Server = json.loads(done.stdout)
+        return told
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def merged(ftk: Ftk, start: Callable[..., Server]) -> Iterator[Server]:
+    """The merged model of `one`, with a key."""
+    yield start("one", FTK_API_KEY=KEY)
+    ftk("serve", "--stop", "--all")
+
+
+@pytest.fixture(scope="module")
+def adapters(ftk: Ftk, start: Callable[..., Server]) -> Iterator[Server]:
+    """The adapters of both runs, and their base."""
+    yield start("one", "two")
+    ftk("serve", "--stop", "--all")
+
+
+def _client(server: Server, key: str = "none") -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{server['url']}/v1", api_key=key, max_retries=0)
+
+
+def _answer(client: openai.OpenAI, model: str, prompt: str, tokens: int = NEW) -> str:
+    return client.completions.create(model=model, prompt=prompt, max_tokens=tokens, temperature=0).choices[0].text
+
+
+def _answers(server: Server, model: str, prompts: Sequence[str], key: str = "none", tokens: int = NEW) -> list[str]:
+    """The answers to all prompts at once."""
+    client = _client(server, key)
+    with ThreadPoolExecutor(len(prompts)) as pool:
+        return list(pool.map(lambda prompt: _answer(client, model, prompt, tokens), prompts))
+
+
+def _inferred(ftk: Ftk, *arguments: str, prompts: Sequence[str] = QUESTIONS, tokens: int = NEW) -> list[str]:
+    """What `ftk infer` answers."""
+    source, target = ftk.folder / "prompts.jsonl", ftk.folder / "answers.jsonl"
+    target.unlink(missing_ok=True)
+    source.write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in prompts))
+    done = ftk("infer", "--input", source, "--output", target, "--max-new-tokens", str(tokens), *arguments)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line)["text"] for line in target.read_text().splitlines()]
+
+
+def test_a_merged_model_answers_as_infer_does(ftk: Ftk, merged: Server) -> None:
+    expected = _inferred(ftk, "--run", "one")
+    assert len(set(expected)) > 1
+    assert _answers(merged, "one", QUESTIONS, KEY) == expected
+
+
+def test_chats_have_the_form_of_training(ftk: Ftk, merged: Server) -> None:
+    (run,) = ftk.runs.glob("*-one")
+    row = pq.read_table(run / "last_run_prepared" / "train.parquet").slice(0, 1).to_pylist()[0]
+    trained = [number for number, label in enumerate(row["labels"]) if label != -100]
+    ids = row["input_ids"][: trained[0]]
+    question = "".join(map(chr, _post(merged, "/detokenize", {"model": "one", "tokens": ids})["prompt"].encode()))
+    message = {"role": "user", "content": question.removesuffix(" ")}
+    assert _post(merged, "/tokenize", {"model": "one", "messages": [message]})["tokens"] == ids
+
+    client = _client(merged, KEY)
+    whole = client.chat.completions.create(model="one", messages=[message], max_tokens=NEW, temperature=0)
+    assert whole.choices[0].message.content == _answer(client, "one", question)
+    pieces = client.chat.completions.create(model="one", messages=[message], max_tokens=NEW, temperature=0, stream=True)
+    assert "".join(piece.choices[0].delta.content or "" for piece in pieces) == whole.choices[0].message.content
+
+
+def _post(server: Server, path: str, body: dict[str, Any], key: str = KEY) -> Any:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(server["url"] + path, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def test_the_key_guards_all_of_it(ftk: Ftk, merged: Server) -> None:
+    body = {"model": "one", "prompt": "what", "max_tokens": 1}
+    for path in ("/v1/completions", "/invocations", "/tokenize"):
+        assert _post(merged, path, body)
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            _post(merged, path, body, key="another")
+    with pytest.raises(openai.AuthenticationError):
+        _client(merged, "another").models.list()
+    assert KEY not in (ftk.runs / merged["runs"][0] / "servers").joinpath(_log(merged)).read_text()
+    assert not any(KEY in part for process in _processes(merged) for part in process.cmdline())
+
+
+def _log(server: Server) -> str:
+    return f"{server['url'].rpartition(':')[2]}.txt"
+
+
+def _processes(server: Server) -> list[psutil.Process]:
+    """vLLM's, found by their ancestor, which has the port among its arguments."""
+    port = server["url"].rpartition(":")[2]
+    for process in psutil.process_iter(["cmdline"]):
+        if port in (process.info["cmdline"] or []) and "vllm.entrypoints.openai.api_server" in process.info["cmdline"]:
+            return [process, *process.children(recursive=True)]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"model": "two", "prompt": "what"}, 404),
+        ({"model": "one", "prompt": 5}, 400),
+        ({"model": "one", "prompt": "what", "max_tokens": 100_000}, 400),
+        ({"model": "one", "prompt": "what " * 100_000}, 400),
+    ],
+)
+def test_bad_requests_get_a_status_of_their_own(merged: Server, body: dict[str, Any], status: int) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        _post(merged, "/v1/completions", body)
+    assert caught.value.code == status
+
+
+def test_killed_it_leaves_nothing_and_the_next_one_starts(ftk: Ftk, start: Callable[..., Server]) -> None:
+    server = start("two", "--set", "ftk.serve.max_request_bytes=2000")
+    with pytest.raises(urllib.error.HTTPError, match="413"):
+        _post(server, "/v1/completions", {"model": "two", "prompt": "x" * 3_000_000})
+    processes = _processes(server)
+    assert len(processes) > 1
+    os.kill(processes[0].pid, signal.SIGKILL)
+    _, alive = psutil.wait_procs(processes, timeout=15)
+    assert not alive
+    assert json.loads(ftk("serve", "--list", "--json").stdout) in ([], [*_rows_but(ftk, server)])
+    assert _answers(start("two", "--port", server["url"].rpartition(":")[2]), "two", QUESTIONS[:1])
+    ftk("serve", "--stop", "two")
+
+
+def _rows_but(ftk: Ftk, server: Server) -> list[Server]:
+    rows: list[Server] = json.loads(ftk("serve", "--list", "--json").stdout)
+    return [row for row in rows if row["id"] != server["id"]]
+
+
+def test_adapters_of_two_runs_and_their_base_answer_side_by_side(ftk: Ftk, adapters: Server) -> None:
+    names = [model.id for model in _client(adapters).models.list().data]
+    assert set(names) == {"one", "two", "model"}
+    expected = {
+        "one": _inferred(ftk, "--run", "one"),
+        "two": _inferred(ftk, "--run", "two"),
+        "model": _inferred(ftk, "--run", "one", "--base"),
+    }
+    assert len({tuple(answers) for answers in expected.values()}) == 3
+    with ThreadPoolExecutor(3) as pool:
+        found = dict(zip(names, pool.map(lambda name: _answers(adapters, name, QUESTIONS), names), strict=True))
+    assert found == expected
+    # Alone, a request to the base goes another way through vLLM than beside those to adapters.
+    assert _answers(adapters, "model", QUESTIONS[:1]) == expected["model"][:1]
+
+
+def test_a_start_that_fails_is_told_by_its_cause(ftk: Ftk, vllm) -> None:
+    too_long = ("--set", "ftk.serve.max_model_len=1000000")
+    done = ftk("serve", "one", *vllm[1], "--port", "0", "--detach", *too_long)
+    assert done.returncode == 1
+    assert "ftk.serve.max_model_len is more than the model knows" in done.stderr
+    assert "leave it empty" in done.stderr
+
+
+def test_smollm2_answers_as_infer_does(ftk: Ftk, start: Callable[..., Server]) -> None:
+    few = ("--set", "max_steps=6", "--set", "eval_steps=100", "--set", "ftk.evaluate.rows=0")
+    kept = os.environ.get("FTK_TEST_CACHE")
+    cache = {"FTK_CACHE_DIR": f"{kept}/ftk"} if kept else {}
+    ftk.variables |= cache
+    done = ftk("run", CONFIGS / "quickstart.yml", "--name", "sql", *few)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in (CONFIGS / "data" / "sqlqa.subsample.jsonl").read_text().splitlines()]
+    form = "[INST] Using the schema context below, generate a SQL query that answers the question.\n{}\n{} [/INST]"
+    prompts = [form.format(row["context"], row["question"]) for row in rows[:16]]
+    expected = _inferred(ftk, "--run", "sql", prompts=prompts, tokens=24)
+    found = _answers(start("sql"), "sql", prompts, tokens=24)
+    ftk("serve", "--stop", "sql")
+    assert found == expected

@@ -1,0 +1,122 @@
+"""Whatever dies, no work is lost, none is done twice, and nothing is left running."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftk.testing.backends import LONG, Subject
+from ftk.testing.calls import Ftk
+
+pytestmark = pytest.mark.slow
+
+
+def _start(subject: Subject, *more: str) -> str:
+    call = ("run", "config.yml", "--plugin", "abacus.py", "--detach", "--json", *more)
+    started = subject.ftk(*call)
+    assert started.returncode == 0, started.stderr
+    return str(json.loads(started.stdout)["run"])
+
+
+def _training_starts(far: Ftk) -> list[int]:
+    return [event["start_step"] for event in far.events("training")]
+
+
+def _nothing_runs(far: Ftk, standin: Any) -> None:
+    far.wait_for(lambda: not standin.containers())
+
+
+def test_a_killed_client_changes_nothing_and_another_attaches(
+    far: Ftk, subject: Subject, standin: Any, wait_for_step: Callable[[int], None], tmp_path: Path
+) -> None:
+    client = far.start("run", "config.yml", "--plugin", "abacus.py", "--set", "max_steps=3000")
+    wait_for_step(1)
+    os.kill(client.pid, signal.SIGKILL)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    variables = {**far.variables, "FTK_RUNS_DIR": str(elsewhere / "runs"), "FTK_CACHE_DIR": str(elsewhere / "cache")}
+    other = Ftk(elsewhere, far.runs, elsewhere / "cache", variables)
+    attached = other("attach")
+    assert attached.returncode == 0, attached.stderr
+    assert "train by abacus" in attached.stderr
+    assert "adapter" in attached.stdout
+    assert other("logs").returncode == 0
+    assert _training_starts(far) == [0]
+    _nothing_runs(far, standin)
+
+
+def test_a_killed_driver_starts_nothing_twice(
+    far: Ftk, subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
+) -> None:
+    run = _start(subject, "--set", "max_steps=3000")
+    wait_for_step(1)
+    standin.kill(standin.containers("drive")[0]["id"], preempted=True)
+    attached = far("attach", run)
+    assert attached.returncode == 0, attached.stderr
+    assert _training_starts(far) == [0]
+    assert len(far.events("driver_started")) == 2
+    steps = [event["step"] for event in far.events("metrics")]
+    assert steps == list(range(1, 3001))
+    _nothing_runs(far, standin)
+
+
+def test_a_training_whose_container_is_killed_twice_goes_on(
+    far: Ftk, subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
+) -> None:
+    run = _start(subject, "--set", "max_steps=3000")
+    for number in (1, 2):
+        far.wait_for(lambda number=number: far.has_run() and len(_training_starts(far)) == number)
+        wait_for_step(1 + max((event["step"] for event in far.events("metrics")), default=0))
+        standin.kill(standin.containers("execute")[0]["id"], preempted=number == 1)
+    assert far("attach", run).returncode == 0
+    first, second, third = _training_starts(far)
+    assert first == 0
+    assert 0 < second < third
+    assert far.events("metrics")[-1]["step"] == 3000
+    assert len(far.events("driver_started")) == 1
+
+
+def test_cancel_leaves_nothing_running(
+    far: Ftk, subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
+) -> None:
+    run = _start(subject, "--set", LONG)
+    wait_for_step(1)
+    assert far("cancel", run).returncode == 0
+    _nothing_runs(far, standin)
+    assert far.events("run_finished")[-1]["status"] == "cancelled"
+    done = far.events("metrics")[-1]["step"]
+    assert far("run", "--resume", run, "--set", f"max_steps={done + 5}").returncode == 0
+    assert _training_starts(far)[-1] == done
+
+
+def test_a_failed_stage_leaves_its_output_and_can_be_resumed(far: Ftk, subject: Subject) -> None:
+    engine = far.folder / "abacus.py"
+    source = engine.read_text()
+    trap = 'if __name__ == "__main__":\n    if not Path("mended").exists(): sys.exit("out of luck")'
+    engine.write_text(source.replace('if __name__ == "__main__":', trap, 1))
+    failed = far("run", "config.yml", "--plugin", "abacus.py")
+    assert failed.returncode == 1
+    assert "out of luck" in failed.stderr
+    assert "out of luck" in far("logs").stdout
+    (far.run_folder() / "mended").write_text("")
+    resumed = far("run", "--resume", "latest")
+    assert resumed.returncode == 0, resumed.stderr
+    assert len(far.events("stage_started")) > 0
+    assert [event["stage"] for event in far.events("stage_skipped")][:2] == ["stage_data", "prepare_model"]
+
+
+def test_a_driver_that_cannot_send_for_a_while_goes_on(
+    far: Ftk, subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
+) -> None:
+    run = _start(subject, "--set", "max_steps=3000")
+    wait_for_step(1)
+    with standin.offline():
+        time.sleep(5)
+    attached = far("attach", run)
+    assert attached.returncode == 0, attached.stderr
+    assert _training_starts(far) == [0]
