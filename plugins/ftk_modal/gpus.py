@@ -29,9 +29,9 @@ def named(gpu: str | Sequence[str] | None) -> list[str]:
 
 
 def count_of(gpu: str) -> int:
-    """How many GPUs `H100:2` means."""
-    _, colon, count = gpu.partition(":")
-    return int(count) if colon else 1
+    """How many GPUs `H100:2` means; 1 where it is no number, which `problem_of` tells."""
+    count = gpu.partition(":")[2]
+    return int(count) if count.isdecimal() else 1
 
 
 def problem_of(gpu: str) -> tuple[str, str | None] | None:

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 from loggers import measure as measure_loggers
 from merging import measure as measure_merging
+from serving import measure as measure_serving
 from staging import measure as measure_staging
 from training import measure as measure_training
 
@@ -92,6 +93,11 @@ def merging(options: argparse.Namespace) -> None:
     measure_merging(options.layers, options.width, min(options.rounds, 5), options.axolotl)
 
 
+def serving(options: argparse.Namespace) -> None:
+    """vLLM through `ftk serve` against vLLM by hand: start (the target is 1.1) and throughput (0.9 or more)."""
+    measure_serving(min(options.rounds, 3))
+
+
 def loggers(options: argparse.Namespace) -> None:
     """The seconds of a training step with loggers that go wrong beside it against those without; the target is 1."""
     measure_loggers(options.steps, options.rounds)
@@ -158,6 +164,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "training": training,
     "loggers": loggers,
     "merging": merging,
+    "serving": serving,
 }
 
 if __name__ == "__main__":

@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 
+SHORT = [part for key in ("max_steps=1", "ftk.evaluate={rows: 1, max_new_tokens: 4}") for part in ("--set", key)]
+"""As little of a run as has every figure; `tests/end_to_end/test_readme.py` does all of it."""
+
+
 def _run(*arguments: str) -> str:
     script = Path(__file__).parent / "run.py"
     done = subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, timeout=900)
@@ -24,7 +28,7 @@ def test_a_ratio_is_printed(name: str) -> None:
 
 @pytest.mark.slow
 def test_the_quickstarts_figures_are_printed() -> None:
-    printed = _run("quickstart", "--set", "max_steps=2", "--set", "ftk.evaluate.rows=2")
+    printed = _run("quickstart", *SHORT)
     for name in ("stage_data", "prepare_model", "train", "merge", "evaluate", "in all", "peak memory"):
         assert re.search(rf"^quickstart {name} +\d+", printed, re.MULTILINE), name
 
@@ -62,3 +66,11 @@ def test_axolotls_ratio_is_printed(axolotl_python: str) -> None:
     variables = {**os.environ, "FTK_TEST_AXOLOTL": axolotl_python}
     done = subprocess.run([sys.executable, script, "--rounds", "1"], env=variables, capture_output=True, text=True)
     assert re.search(r"= \d+\.\d+$", done.stdout.strip()), done.stderr
+
+
+@pytest.mark.slow
+def test_the_ratios_of_vllm_are_printed(vllm_python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FTK_TEST_VLLM", vllm_python)
+    printed = _run("serving", "--rounds", "1")
+    for name in ("start", "throughput"):
+        assert re.search(rf"^{name} of vLLM by ftk / by hand: .* = \d+\.\d+$", printed, re.MULTILINE), name

@@ -47,6 +47,16 @@ def test_the_readmes_ftk_block_is_what_a_config_without_one_means(root: Path) ->
     assert written == {name: defaults[name] for name in written}
 
 
+def test_the_readmes_settings_of_servers_are_the_defaults(root: Path) -> None:
+    import yaml
+
+    from ftk.config.schema import complete
+    from ftk.serving.settings import SERVE
+
+    (block,) = re.findall(r"```yaml\n(ftk:\n  serve:.*?)```", (root / "README.md").read_text(), re.DOTALL)
+    assert yaml.safe_load(block)["ftk"]["serve"] == complete({}, SERVE)
+
+
 def test_the_tutorial_of_contributing_can_be_typed(root: Path, tmp_path: Path, play) -> None:
     text = (root / "CONTRIBUTING.md").read_text()
     tutorial = text[text.index("## Writing a plugin") : text.index("### The hooks")]

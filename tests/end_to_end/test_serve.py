@@ -74,12 +74,17 @@ def _ready(process: "subprocess.Popen[str]") -> str:
     return process.stdout.readline().split(" ")[0].strip()
 
 
-def test_a_detached_server_answers_until_it_is_stopped(ftk: Ftk) -> None:
+def test_a_detached_server_answers_until_it_is_stopped_and_its_run_stays(ftk: Ftk) -> None:
     told = _start(ftk)
     assert (told["models"], told["key"]) == (["sums"], None)
     assert _ask(told["url"]) == "4"
     (row,) = json.loads(ftk("serve", "--list", "--json").stdout)
     assert (row["id"], row["state"], row["url"]) == (told["id"], "ready", told["url"])
+    refused = ftk("rm", "sums", "--yes")
+    assert refused.returncode == 2
+    assert "is being served" in refused.stderr and f"ftk serve --stop {told['id']}" in refused.stderr
+    assert "nothing works on" in ftk("cancel", "sums").stdout
+    assert _ask(told["url"]) == "4"
     assert ftk("serve", "--stop", told["id"]).stdout == f"{told['id']} is stopped\n"
     assert ftk.servers() == []
     assert _is_free(told["url"])
@@ -167,7 +172,9 @@ def test_a_key_is_asked_for_and_nowhere_to_be_seen(ftk: Ftk) -> None:
     marks = [item.environ()["FTK_SERVER"] for item in ftk.servers()]
     written = [path.read_text(errors="replace") for path in ftk.runs.rglob("*") if path.is_file()]
     assert not [text for text in [*lines, *marks, *written] if "sesame-7431" in text]
-    assert json.loads(ftk("serve", "--list", "--json").stdout)[0]["id"] == told["id"]
+    assert _chat(ftk, "what is 2 and 2?\n", "--url", told["url"], FTK_API_KEY="sesame-7431").stdout == "4\n"
+    refused = _chat(ftk, "what is 2 and 2?\n", "--url", told["url"])
+    assert (refused.returncode, "wants another key" in refused.stderr) == (2, True)
 
 
 @pytest.mark.slow
@@ -177,15 +184,6 @@ def test_another_host_gets_a_key_that_is_shown_once(ftk: Ftk) -> None:
     with pytest.raises(urllib.error.HTTPError, match="401"):
         _ask(told["url"])
     assert _ask(told["url"], key=told["key"]) == "4"
-
-
-def test_a_run_that_is_served_is_not_removed_and_not_cancelled(ftk: Ftk) -> None:
-    told = _start(ftk)
-    refused = ftk("rm", "sums", "--yes")
-    assert refused.returncode == 2
-    assert "is being served" in refused.stderr and f"ftk serve --stop {told['id']}" in refused.stderr
-    assert "nothing works on" in ftk("cancel", "sums").stdout
-    assert _ask(told["url"]) == "4"
 
 
 @pytest.mark.slow
@@ -252,17 +250,12 @@ def test_a_talk_line_by_line(ftk: Ftk) -> None:
     done = _chat(ftk, lines, "sums")
     assert done.stdout == "4\n34 characters\n6\n"
     assert (done.returncode, ftk.servers()) == (0, [])
+
+
+@pytest.mark.slow
+def test_a_talk_without_a_template_and_one_with_the_base(ftk: Ftk) -> None:
     assert _chat(ftk, "what is 3 and 3? \nwhy", "sums", "--raw").stdout == "6\n3 characters\n"
     assert _chat(ftk, "why\n", "sums", "--base", "--system", "be brief").stdout == "13 characters\n"
-
-
-def test_a_talk_with_a_server(ftk: Ftk) -> None:
-    told = _start(ftk, FTK_API_KEY="sesame")
-    assert _chat(ftk, "what is 2 and 2?\n", "--url", told["url"], FTK_API_KEY="sesame").stdout == "4\n"
-    refused = _chat(ftk, "what is 2 and 2?\n", "--url", told["url"])
-    assert (refused.returncode, "wants another key" in refused.stderr) == (2, True)
-    unknown = _chat(ftk, "why\n", "--url", told["url"], "--model", "moon", FTK_API_KEY="sesame")
-    assert (unknown.returncode, "there is no model moon" in unknown.stderr) == (0, True)
 
 
 def _chat(ftk: Ftk, lines: str, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -332,3 +325,17 @@ class _Screen:
         while text not in self.shown:
             self.shown += os.read(self.descriptor, 4096).decode(errors="replace")
         self.shown = self.shown.partition(text)[2]
+
+
+def test_infer_asks_a_server(ftk: Ftk) -> None:
+    url = _start(ftk, FTK_API_KEY="secret-1")["url"]
+    (ftk.folder / "two.jsonl").write_text('"what is 2 and 2? "\n{"prompt": "hello"}\n')
+    one = ftk("infer", "what is 2 and 2? ", "--url", url, FTK_API_KEY="secret-1")
+    assert (one.returncode, one.stdout) == (0, "4\n"), one.stderr
+    many = ftk("infer", "--input", "two.jsonl", "--url", url, FTK_API_KEY="secret-1")
+    assert [json.loads(line)["text"] for line in many.stdout.splitlines()] == ["4", "5 characters"]
+    assert "  answered 2 of 2" in many.stderr
+    refused = ftk("infer", "hello", "--url", url, FTK_API_KEY="secret-2")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"error: {url}/v1 wants another key")
+    assert ftk("infer", "--field", "question=x", "--url", url, FTK_API_KEY="secret-1").returncode == 2

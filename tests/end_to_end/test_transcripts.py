@@ -183,20 +183,20 @@ on held-out rows          rows        base       tuned
 loss                         2      1.0000      1.0000
 perplexity                   2      2.7183      2.7183
 exact match                  2          0%          0%
-$ printf 'def length(prompt, answer, expected):\\n    return len(answer)\\n' > my_metrics.py; ftk eval --data data.jsonl --rows 4 --metric my_metrics.py:length
+$ echo 'size = lambda prompt, answer, expected: len(answer)' > m.py; ftk eval --data data.jsonl --metric m.py:size
   losses of the base model
   losses of the tuned model
   asking the base model
-  answered 4 of 4
+  answered 8 of 8
   asking the tuned model
-  answered 4 of 4
+  answered 8 of 8
 on data.jsonl             rows        base       tuned
-loss                         4      1.0000      0...
-perplexity                   4      2.7183      1...
-exact match                  4          0%        ...%
-length                       4     13.0000      ...
+loss                         8      1.0000      0...
+perplexity                   8      2.7183      1...
+exact match                  8          0%        ...%
+size                         8     13.0000      ...
 $ ftk eval latest --json 2>/dev/null
-{"run": "ftk-...", "time": "...", "data": "held-out rows", "measures": [{"name": "loss", ...}], "answers": [{...}]}
+{"run": "ftk-...", ... "data": "held-out rows", ... "measures": [{"name": "loss", ...}], "answers": [{...}]}
 $ ftk show | grep -A 1 "^on "
 on held-out rows          rows        base       tuned
 loss                         2      1.0000      1.0000
@@ -206,6 +206,8 @@ $ ftk show --report | grep -A 3 Evaluation
 | on held-out rows | rows | base | tuned |
 | --- | --- | --- | --- |
 $ ls runs/*/ | grep -c evaluate-
+0
+$ ftk run --resume latest --from train >/dev/null 2>&1; ls runs/*/ | grep -c evaluations
 0
 """,
     "rows are looked at as they are trained, with a run and without": """
@@ -381,7 +383,7 @@ formats        works     finetune-kit ... (ftk_formats.plugin)
                check, ...
 ...
 toy            works     ftk-toy 1.0 (ftk_toy.plugin)
-               environment, generate, merge, prepare_model, prepare_tokenizer, train
+               environment, generate, merge, prepare_model, prepare_tokenizer, score, train
 ...
 $ FTK_DISABLE_PLUGINS=toy ftk plugins --json
 [...{"name": "toy", ... "state": "disabled", ...}...]

@@ -36,10 +36,10 @@ Server = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def ftk(tmp_path_factory, make_ftk, write_tiny_config, tiny_model: Path, vllm) -> Ftk:
+def ftk(tmp_path_factory, make_ftk, write_tiny_config, tiny_model: Path, vllm_variables: dict[str, str]) -> Ftk:
     """Two runs, `one` and `two`, of a tiny model whose attention heads have a size that vLLM knows."""
     ftk: Ftk = make_ftk(tmp_path_factory.mktemp("vllm"))
-    ftk.variables |= vllm[0]
+    ftk.variables |= vllm_variables
     model = ftk.folder / "model"
     shutil.copytree(tiny_model, model)
     shape = json.loads((model / "config.json").read_text())
@@ -54,11 +54,11 @@ def ftk(tmp_path_factory, make_ftk, write_tiny_config, tiny_model: Path, vllm) -
 
 
 @pytest.fixture(scope="module")
-def start(ftk: Ftk, vllm) -> Callable[..., Server]:
+def start(ftk: Ftk, vllm_options: tuple[str, ...]) -> Callable[..., Server]:
     """Starts vLLM through ftk, and returns when it is ready."""
 
     def call(*arguments: str, **variables: str) -> Server:
-        done = ftk("serve", *arguments, *vllm[1], "--port", "0", "--detach", "--json", **variables)
+        done = ftk("serve", *arguments, *vllm_options, "--port", "0", "--detach", "--json", **variables)
         assert done.returncode == 0, done.stderr
         told: Server = json.loads(done.stdout)
         return told
@@ -183,14 +183,10 @@ def test_killed_it_leaves_nothing_and_the_next_one_starts(ftk: Ftk, start: Calla
     os.kill(processes[0].pid, signal.SIGKILL)
     _, alive = psutil.wait_procs(processes, timeout=15)
     assert not alive
-    assert json.loads(ftk("serve", "--list", "--json").stdout) in ([], [*_rows_but(ftk, server)])
+    rows = json.loads(ftk("serve", "--list", "--json").stdout)
+    assert server["id"] not in [row["id"] for row in rows]
     assert _answers(start("two", "--port", server["url"].rpartition(":")[2]), "two", QUESTIONS[:1])
     ftk("serve", "--stop", "two")
-
-
-def _rows_but(ftk: Ftk, server: Server) -> list[Server]:
-    rows: list[Server] = json.loads(ftk("serve", "--list", "--json").stdout)
-    return [row for row in rows if row["id"] != server["id"]]
 
 
 def test_adapters_of_two_runs_and_their_base_answer_side_by_side(ftk: Ftk, adapters: Server) -> None:
@@ -209,9 +205,9 @@ def test_adapters_of_two_runs_and_their_base_answer_side_by_side(ftk: Ftk, adapt
     assert _answers(adapters, "model", QUESTIONS[:1]) == expected["model"][:1]
 
 
-def test_a_start_that_fails_is_told_by_its_cause(ftk: Ftk, vllm) -> None:
+def test_a_start_that_fails_is_told_by_its_cause(ftk: Ftk, vllm_options: tuple[str, ...]) -> None:
     too_long = ("--set", "ftk.serve.max_model_len=1000000")
-    done = ftk("serve", "one", *vllm[1], "--port", "0", "--detach", *too_long)
+    done = ftk("serve", "one", *vllm_options, "--port", "0", "--detach", *too_long)
     assert done.returncode == 1
     assert "ftk.serve.max_model_len is more than the model knows" in done.stderr
     assert "leave it empty" in done.stderr

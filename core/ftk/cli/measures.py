@@ -1,6 +1,5 @@
 """Tell an evaluation: a table of what both models reach."""
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,6 +19,6 @@ def evaluation_rows(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, int, s
 
 
 def _figure(name: str, value: float | None) -> str:
-    if value is None or not math.isfinite(value):
-        return str(value)
+    if value is None:
+        return "-"
     return f"{value:.0%}" if name == "exact match" else f"{value:.4f}" if abs(value) < 1000 else f"{value:.4g}"

@@ -3,7 +3,7 @@
 import json
 import math
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Any
 from ftk.errors import FtkError, UsageError
 from ftk.runs.evaluation import Answer, score
 from ftk.runs.metrics import Metric
-from ftk.runs.record import EVALUATIONS_FOLDER, RunRecord
+from ftk.runs.pipeline import EVALUATIONS_FOLDER
+from ftk.runs.record import RunRecord
 from ftk.runs.visiting import Show, visit
 
 HELD_OUT = "held-out rows"
@@ -24,12 +25,20 @@ class Measure:
 
     :param name: such as `loss`.
     :param rows: over which it is the mean.
+    :param base: of the base model; None where it is no finite number.
+    :param tuned: of the tuned model.
     """
 
     name: str
     rows: int
-    base: float
-    tuned: float
+    base: float | None
+    tuned: float | None
+
+    @classmethod
+    def of(cls, name: str, rows: int, figures: Iterable[float]) -> "Measure":
+        """The measure with the figures of the base model and the tuned one."""
+        base, tuned = (value if math.isfinite(value) else None for value in figures)
+        return cls(name, rows, base, tuned)
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,8 @@ def evaluate(record: RunRecord, wanted: Wanted, show: Show) -> tuple[dict[str, A
     """Measure, and keep the evaluation with the run.
 
     :param show: is given what the engine reports meanwhile.
-    :returns: the evaluation (`data`, `measures`, `answers`) and what went wrong with a metric, which costs no answers.
+    :returns: the evaluation (`time`, `data`, `by`, `measures`, `answers`), and what went wrong with a metric, which
+        costs no answers.
     """
     inputs = {"rows": wanted.rows, "max_new_tokens": wanted.max_new_tokens, "data": wanted.data and wanted.data.name}
     made = visit(record, "evaluate", inputs, show=show, attached=_attached(wanted.data))
@@ -59,12 +69,14 @@ def evaluate(record: RunRecord, wanted: Wanted, show: Show) -> tuple[dict[str, A
     measures = [*_losses(made), *_matches(answers)]
     trouble = None
     try:
-        measures += [Measure(item.name, len(answers), *item.means(answers)) for item in wanted.metrics if answers]
+        for metric in wanted.metrics if answers else ():
+            measures.append(Measure.of(metric.name, len(answers), metric.means(answers)))
     except FtkError as error:
         trouble = error
     kept = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "data": str(wanted.data) if wanted.data else HELD_OUT,
+        "by": made["providers"],
         "measures": [asdict(measure) for measure in measures],
         "answers": made["answers"],
     }
@@ -89,18 +101,20 @@ def _attached(file: Path | None) -> dict[str, bytes]:
 
 
 def _losses(made: Mapping[str, Any]) -> Iterator[Measure]:
-    losses = made["losses"]
-    if losses:
-        base, tuned = losses["base"]["loss"], losses["tuned"]["loss"]
-        yield Measure("loss", made["rows"], base, tuned)
-        yield Measure("perplexity", made["rows"], *map(_perplexity, (base, tuned)))
+    if made["losses"]:
+        losses = [made["losses"][model]["loss"] for model in ("base", "tuned")]
+        yield Measure.of("loss", made["rows"], losses)
+        yield Measure.of("perplexity", made["rows"], map(_perplexity, losses))
 
 
 def _perplexity(loss: float) -> float:
-    return math.exp(loss) if loss < 700 else math.inf
+    try:
+        return math.exp(loss)
+    except OverflowError:
+        return math.inf
 
 
 def _matches(answers: Sequence[Answer]) -> Iterator[Measure]:
-    for split in {answer.split for answer in answers}:
-        found = score(split, answers)
-        yield Measure("exact match", found.rows, found.base / found.rows, found.tuned / found.rows)
+    if answers:
+        found = score(answers[0].split, answers)
+        yield Measure.of("exact match", found.rows, (found.base / found.rows, found.tuned / found.rows))

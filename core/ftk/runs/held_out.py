@@ -17,6 +17,7 @@ from ftk.runs.evaluation import AskedRow, ask_both, models_of, read_samples
 from ftk.runs.generation import find_model
 from ftk.runs.opening import changed
 from ftk.runs.pipeline import Outcome, read_outcome
+from ftk.runs.visit import ATTACHED
 
 if TYPE_CHECKING:
     from ftk.hooks.manager import Manager
@@ -27,10 +28,10 @@ OF_FILES = ("split", "name", "data_files", "revision", "ds_type")
 
 
 def job(run: "Run", manager: "Manager", scratch: Artifact, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What came out: how many `rows`, the `losses` by model, and the `answers` of both.
+    """What came out: how many `rows`, by which `providers`, the `losses` by model, and the `answers` of both.
 
     :param inputs: `rows`, how many at most; `max_new_tokens` of an answer, None for as many as the summary has; `data`,
-        the name of a file in the scratch folder with rows to take in place of those held out, or None.
+        the name of an attached file with rows to take in place of those held out, or None.
     """
     run.config = changed(run.config, [], manager)
     outcome = read_outcome(run.folder)
@@ -43,6 +44,7 @@ def job(run: "Run", manager: "Manager", scratch: Artifact, inputs: Mapping[str, 
     asked = _asked(run, data, rows)
     return {
         "rows": len(rows),
+        "providers": {stage: run.config.provider(stage) for stage in ("score", "generate")},
         "losses": _losses(run, manager, outcome, scratch, rows) if data.kind == "sft" else {},
         "answers": [asdict(answer) for answer in ask_both(run, manager, outcome, asked, scratch / "answers", most)],
     }
@@ -54,8 +56,9 @@ def _data(
     """The rows to measure on, and the split that they are in."""
     if file:
         entry = {key: value for key, value in run.config["datasets"][0].items() if key not in OF_FILES}
-        changes = {"datasets": [{**entry, "path": f"{scratch.path}/{file}"}], "test_datasets": None, "val_set_size": 0}
-        run.config = replace(run.config, values={**run.config.values, **changes})
+        data = {**entry, "path": (scratch / ATTACHED / file).path}
+        values = {**run.config.values, "datasets": [data], "test_datasets": None, "val_set_size": 0}
+        run.config = replace(run.config, values=values)
         run.prepared_folder = scratch / "data"
         return manager.stage_data(run.config.provider("stage_data"), run), "train"
     assert outcome.data is not None

@@ -22,6 +22,9 @@ STAGES_FOLDER = "stages"
 SUMMARY_FILE = "summary.json"
 """Scores and answers; see `ftk.runs.evaluation`."""
 
+EVALUATIONS_FOLDER = "evaluations"
+"""Holds what `ftk eval` found, a file each time; see `ftk.runs.evaluating`."""
+
 _RESULTS: Mapping[str, type[Result]] = {
     "stage_data": StagedData,
     "prepare_model": PreparedModel,
@@ -112,8 +115,11 @@ class Pipeline:
             "train": self.run.training_folder,
             "merge": self.run.merged_folder,
         }
+        redone = RUN_STAGES[RUN_STAGES.index(first) :]
         files.remove(self.run.folder / SUMMARY_FILE)
-        for stage in reversed(RUN_STAGES[RUN_STAGES.index(first) :]):
+        if "train" in redone:
+            files.remove(self.run.folder / EVALUATIONS_FOLDER)
+        for stage in reversed(redone):
             files.remove(self._folder / f"{stage}.json")
             if stage in outputs:
                 files.remove(self.run.path(outputs[stage]))

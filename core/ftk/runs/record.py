@@ -13,13 +13,10 @@ from ftk.hooks.stages import RUN_STAGES
 from ftk.runs.create import RESOLVED_FILE
 from ftk.runs.events import DRIVER_FILE, STATELESS, Event, EventReader, parse_events
 from ftk.runs.names import LATEST, name_in
-from ftk.runs.pipeline import STAGES_FOLDER, SUMMARY_FILE
+from ftk.runs.pipeline import EVALUATIONS_FOLDER, STAGES_FOLDER, SUMMARY_FILE
 
 State = Literal["created", "running", "orphaned", "finished", "failed", "cancelled", "died"]
 """`died`: its driver is gone and left no word; `orphaned`: so too, but a command of its still works."""
-
-EVALUATIONS_FOLDER = "evaluations"
-"""Holds what `ftk eval` found, a file each time."""
 
 LAST = 64_000
 """Bytes at the end of the driver's events in which the last one that counts stands."""

@@ -32,6 +32,9 @@ JOBS: Mapping[str, str] = {
 REQUEST_FILE = "request.json"
 """In the scratch folder: what the job is given, as `inputs`, and whether a visit that was stopped is gone on with."""
 
+ATTACHED = "attached"
+"""The folder in the scratch folder with files that belong to the request."""
+
 RESULT_FILE = "result.json"
 
 FINISHED = "visit_finished"
@@ -47,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     :returns: 0, or the exit code of what went wrong.
     """
     options = _parse(arguments)
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # until they can be answered
     for number in STOP_SIGNALS:
         signal.signal(number, _stop)
     threading.Thread(target=_end_with_input, daemon=True).start()
@@ -83,7 +87,6 @@ def _do(options: argparse.Namespace, inputs: dict[str, Any]) -> FtkError | None:
     run.at_stage(options.job)
     error: FtkError | None = None
     try:
-        # A backend may start a visit with these held back, so that none comes before it can be answered.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         result = import_module(JOBS[options.job]).job(run, manager, Artifact("run", options.scratch), inputs)
         files.write_json(options.folder / options.scratch / RESULT_FILE, result)

@@ -14,7 +14,7 @@ from ftk.errors import Cancelled, FtkError, UsageError
 from ftk.runs.events import FOLDER as EVENTS_FOLDER
 from ftk.runs.events import Event, EventReader
 from ftk.runs.record import RunRecord
-from ftk.runs.visit import FINISHED, REQUEST_FILE, RESULT_FILE, STOP_SIGNALS
+from ftk.runs.visit import ATTACHED, FINISHED, REQUEST_FILE, RESULT_FILE, STOP_SIGNALS
 
 POLL = 0.1
 """Seconds between two looks at what is reported."""
@@ -37,7 +37,7 @@ def visit(
     :param inputs: JSON values for it.
     :param resumable: keep what was done by a visit that ended before its time, for the same job with the same inputs.
     :param show: is given the events of the visit and its commands meanwhile.
-    :param attached: the content of files that the job finds in its scratch folder, by name.
+    :param attached: the content of files that the job finds in the folder `ATTACHED` of its scratch folder, by name.
     :raises FtkError: what the job ended with.
     """
     scratch = f"{job}-{_digest(record, inputs) if resumable else secrets.token_hex(8)}"
@@ -45,8 +45,9 @@ def visit(
     kept = resumable
     try:
         with stopped_by_signals():
-            for name, content in {**attached, REQUEST_FILE: request.encode()}.items():
-                record.backend.put(record.id, f"{scratch}/{name}", content)
+            for name, content in attached.items():
+                record.backend.put(record.id, f"{scratch}/{ATTACHED}/{name}", content)
+            record.backend.put(record.id, f"{scratch}/{REQUEST_FILE}", request.encode())
             with _watched(record, scratch, show) as seen:
                 code = record.backend.visit(record.id, (job, scratch))
             if code:
@@ -130,5 +131,5 @@ def _failure(record: RunRecord, code: int, seen: list[Event], scratch: str) -> F
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         return FtkError(f"the work beside {record.id} {how}", f"`ftk logs {record.id}` may say why")
     kind = UsageError if code == UsageError.exit_code else FtkError
-    # What the job was given has no place of its own for the person.
-    return kind(last["message"].replace(f"{scratch}/", ""), last["remedy"])
+    # A person knows an attached file by its own place.
+    return kind(last["message"].replace(f"{scratch}/{ATTACHED}/", ""), last["remedy"])

@@ -14,7 +14,7 @@ from ftk.server import Server
 PATIENCE = 5.0
 """Seconds in which a server says that it is ready."""
 
-POLL = 0.5
+POLL = 0.2
 """Seconds between two looks."""
 
 LAST = 20_000

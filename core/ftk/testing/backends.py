@@ -2,18 +2,25 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from ftk.backend import Backend
+from ftk.command import PYTHON, Command, Environment
 from ftk.errors import UsageError
 from ftk.home import Home
 from ftk.hooks.manager import Manager
 from ftk.runs.record import RunRecord
 from ftk.scaffold.package import PLACEHOLDER, TEMPLATES
+from ftk.server import HOST, PORT, Endpoint
+from ftk.serving.watching import end_of, wait_until_ready
 from ftk.testing.calls import Ftk
 from ftk.testing.checks import Check, Finding, findings
 from ftk.testing.engines import write_small_config
 
 ENGINE = "abacus"
+
+ENVIRONMENT = Environment("plain")
+"""In which a server of the Python library runs."""
 
 LONG = "max_steps=100000"
 """Steps that take longer than any check."""
@@ -121,6 +128,30 @@ def a_model_can_be_asked(subject: Subject) -> str | None:
     return f"it leaves {sorted(left)}" if left else None
 
 
+def a_server_is_kept(subject: Subject) -> str | None:
+    """A server answers until it is stopped, and its run stays meanwhile; or the backend says that it starts none."""
+    record = subject.newest()
+    backend = record.backend
+    command = Command((PYTHON, "-m", "http.server", "--bind", HOST, PORT), ENVIRONMENT.name)
+    endpoint = Endpoint(command, health_path="/", key_variable="KEY", models=("files",), runs=(record.id,))
+    try:
+        server = backend.start_server(endpoint, ENVIRONMENT, "127.0.0.1", 0, "secret")
+    except UsageError:
+        return None if not backend.servers() else "it starts no servers, but has some"
+    try:
+        if not wait_until_ready(backend, server, lambda: False, lambda seconds: None):
+            return f"it did not become ready: {end_of(backend, server, ())}"
+        if [item.id for item in backend.servers()] != [server.id]:
+            return f"the servers are {backend.servers()}"
+        with suppress(UsageError):
+            backend.remove(record.id)
+            return "its run was removed"
+    finally:
+        backend.stop_server(server.id)
+    backend.stop_server(server.id)
+    return f"stopped, it leaves {backend.servers()}" if backend.servers() else None
+
+
 def output_is_kept(subject: Subject) -> str | None:
     """What commands print is kept in the log."""
     (subject.ftk.folder / f"{ENGINE}.py").write_text(_engine_source() + "\nprint('heard')\n", encoding="utf-8")
@@ -193,6 +224,7 @@ BACKEND_CHECKS: Sequence[Check[Subject]] = (
     files_can_be_read,
     scratch_comes_and_goes,
     a_model_can_be_asked,
+    a_server_is_kept,
     output_is_kept,
     a_failed_command_fails_the_run,
     a_working_run_is_known,

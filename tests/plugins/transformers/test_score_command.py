@@ -34,7 +34,7 @@ def alone(model: Any, row: dict[str, list[int]]) -> float:
     return float(output.loss)
 
 
-@pytest.mark.parametrize("adapted", [True, False])
+@pytest.mark.parametrize("adapted", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_each_row_has_the_loss_that_it_has_alone(
     run_command: Callable[..., Any],
     tiny_model: Path,

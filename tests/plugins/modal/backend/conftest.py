@@ -40,6 +40,17 @@ def subject(far: Ftk) -> Subject:
 
 
 @pytest.fixture
+def slow_subject(subject: Subject) -> Subject:
+    """The same, with 50 steps a second."""
+    engine = subject.ftk.folder / "abacus.py"
+    step = "        row = self.rows["
+    source = engine.read_text()
+    assert step in source
+    engine.write_text(source.replace(step, f"        __import__('time').sleep(0.02)\n{step}"))
+    return subject
+
+
+@pytest.fixture
 def wait_for_step(far: Ftk) -> Callable[[int], None]:
     """Waits until the training has reported a step."""
 

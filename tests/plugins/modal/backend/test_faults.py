@@ -32,9 +32,9 @@ def _nothing_runs(far: Ftk, standin: Any) -> None:
 
 
 def test_a_killed_client_changes_nothing_and_another_attaches(
-    far: Ftk, subject: Subject, standin: Any, wait_for_step: Callable[[int], None], tmp_path: Path
+    far: Ftk, slow_subject: Subject, standin: Any, wait_for_step: Callable[[int], None], tmp_path: Path
 ) -> None:
-    client = far.start("run", "config.yml", "--plugin", "abacus.py", "--set", "max_steps=3000")
+    client = far.start("run", "config.yml", "--plugin", "abacus.py", "--set", "max_steps=300")
     wait_for_step(1)
     os.kill(client.pid, signal.SIGKILL)
     elsewhere = tmp_path / "elsewhere"
@@ -51,9 +51,9 @@ def test_a_killed_client_changes_nothing_and_another_attaches(
 
 
 def test_a_killed_driver_starts_nothing_twice(
-    far: Ftk, subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
+    far: Ftk, slow_subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
 ) -> None:
-    run = _start(subject, "--set", "max_steps=3000")
+    run = _start(slow_subject, "--set", "max_steps=300")
     wait_for_step(1)
     standin.kill(standin.containers("drive")[0]["id"], preempted=True)
     attached = far("attach", run)
@@ -61,14 +61,14 @@ def test_a_killed_driver_starts_nothing_twice(
     assert _training_starts(far) == [0]
     assert len(far.events("driver_started")) == 2
     steps = [event["step"] for event in far.events("metrics")]
-    assert steps == list(range(1, 3001))
+    assert steps == list(range(1, 301))
     _nothing_runs(far, standin)
 
 
 def test_a_training_whose_container_is_killed_twice_goes_on(
-    far: Ftk, subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
+    far: Ftk, slow_subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
 ) -> None:
-    run = _start(subject, "--set", "max_steps=3000")
+    run = _start(slow_subject, "--set", "max_steps=300")
     for number in (1, 2):
         far.wait_for(lambda number=number: far.has_run() and len(_training_starts(far)) == number)
         wait_for_step(1 + max((event["step"] for event in far.events("metrics")), default=0))
@@ -77,14 +77,14 @@ def test_a_training_whose_container_is_killed_twice_goes_on(
     first, second, third = _training_starts(far)
     assert first == 0
     assert 0 < second < third
-    assert far.events("metrics")[-1]["step"] == 3000
+    assert far.events("metrics")[-1]["step"] == 300
     assert len(far.events("driver_started")) == 1
 
 
 def test_cancel_leaves_nothing_running(
-    far: Ftk, subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
+    far: Ftk, slow_subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
 ) -> None:
-    run = _start(subject, "--set", LONG)
+    run = _start(slow_subject, "--set", LONG)
     wait_for_step(1)
     assert far("cancel", run).returncode == 0
     _nothing_runs(far, standin)
@@ -111,9 +111,9 @@ def test_a_failed_stage_leaves_its_output_and_can_be_resumed(far: Ftk, subject: 
 
 
 def test_a_driver_that_cannot_send_for_a_while_goes_on(
-    far: Ftk, subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
+    far: Ftk, slow_subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
 ) -> None:
-    run = _start(subject, "--set", "max_steps=3000")
+    run = _start(slow_subject, "--set", "max_steps=300")
     wait_for_step(1)
     with standin.offline():
         time.sleep(5)

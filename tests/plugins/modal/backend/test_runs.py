@@ -47,7 +47,9 @@ def _write(folder: Path) -> None:
 
 def _weights(run: Path) -> dict[str, bytes]:
     folders = (run / "lora-out", run / "lora-out/merged")
-    return {str(item.relative_to(run)): item.read_bytes() for folder in folders for item in folder.glob("*.safetensors")}
+    return {
+        str(item.relative_to(run)): item.read_bytes() for folder in folders for item in folder.glob("*.safetensors")
+    }
 
 
 def test_a_real_run_gives_the_same_models_here_and_there(far: Ftk, standin: Any) -> None:
@@ -56,7 +58,7 @@ def test_a_real_run_gives_the_same_models_here_and_there(far: Ftk, standin: Any)
     assert there.returncode == 0, there.stderr
     here = far("run", "config.yml", "--engine", "transformers", FTK_BACKEND="local")
     assert here.returncode == 0, here.stderr
-    [local] = (far.folder / "runs").iterdir()
+    [local] = (far.folder / "runs").glob("ftk-*")
     ours, theirs = _weights(local), _weights(far.run_folder())
     assert sorted(ours) == ["lora-out/adapter_model.safetensors", "lora-out/merged/model.safetensors"]
     assert sorted(theirs) == sorted(ours)
@@ -113,8 +115,12 @@ ftk:
     assert [line.split()[1] for line in basket if line.startswith("step")] == ["1", "2", "3", "4", "5", "6"]
     sample = json.loads((far.run_folder() / "last_run_prepared/samples.jsonl").read_text().splitlines()[0])
     assert "So: " in sample["prompt"]
-    commands = [text for request in standin.requests("ImageGetOrCreate") for text in request.message.image.dockerfile_commands]
-    assert any(re.search(r"uv pip install .*ftk-orchard @ file:///given/\w+/ftk_orchard-1.0", text) for text in commands)
+    commands = [
+        text for request in standin.requests("ImageGetOrCreate") for text in request.message.image.dockerfile_commands
+    ]
+    assert any(
+        re.search(r"uv pip install .*ftk-orchard @ file:///given/\w+/ftk_orchard-1.0", text) for text in commands
+    )
 
 
 def test_an_engine_with_an_environment_of_its_own_works_there(far: Ftk, site: Path) -> None:

@@ -37,7 +37,7 @@ shelf = modal.Volume.from_name("shelf", create_if_missing=True, version=2)
 old_shelf = modal.Volume.from_name("old-shelf", create_if_missing=True, version=1)
 
 
-@app.function()
+@app.function(gpu=["H100:2", "A100-80GB:2"], cpu=2.0, memory=512, timeout=600, region="eu")
 def double(number: int) -> int:
     print(f"doubling {number}")
     return 2 * number
@@ -78,7 +78,7 @@ def sleep(seconds: float) -> None:
 @app.function()
 def wait(seconds: float) -> None:
     """Wait, beside a process that would outlive this one."""
-    subprocess.Popen(["sleep", "600"], start_new_session=True)
+    subprocess.Popen(["sleep", "86399"], start_new_session=True)
     print("waiting", flush=True)
     time.sleep(seconds)
 

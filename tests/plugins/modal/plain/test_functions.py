@@ -10,6 +10,17 @@ def test_a_function_gives_its_result(deployed):
     assert modal.Function.from_name(deployed, "double").remote(21) == 42
 
 
+def test_what_a_function_asks_for_is_recorded(deployed, standin):
+    created = [one.message for one in standin.requests("FunctionCreate")]
+    (ranked,) = [one.function_data.ranked_functions for one in created if one.function_data.function_name == "double"]
+    resources = [one.function.resources for one in ranked]
+    gpus = [(one.gpu_config.gpu_type, one.gpu_config.count) for one in resources]
+    assert gpus == [("H100", 2), ("A100-80GB", 2)]
+    assert {(one.milli_cpu, one.memory_mb) for one in resources} == {(2000, 512)}
+    assert ranked[0].function.timeout_secs == 600
+    assert ranked[0].function.scheduler_placement.regions == ["eu"]
+
+
 def test_image_secrets_and_nothing_of_the_client_are_in_a_container(deployed):
     assert modal.Function.from_name(deployed, "look_around").remote() == {
         "FROM_NAMED": "a secret value",

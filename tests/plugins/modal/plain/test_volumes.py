@@ -41,6 +41,8 @@ def test_only_missing_blocks_are_sent(standin, tmp_path):
 
     content = os.urandom(SIZE)
     assert upload(content, "one") > SIZE
+    sent = [(one.caller, one.size) for one in standin.requests("PUT /blocks")[-3:]]
+    assert sorted(sent) == [("client", SIZE % (8 << 20)), ("client", 8 << 20), ("client", 8 << 20)]
     assert upload(content, "one") < 100_000
     assert upload(content[:-1] + b"!", "two") < SIZE % (8 << 20) + 100_000
     assert (standin.volume("blocks") / "two").read_bytes() == content[:-1] + b"!"

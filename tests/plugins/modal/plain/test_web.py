@@ -6,6 +6,18 @@ import urllib.request
 import modal
 import pytest
 
+SOURCE = """\
+import subprocess
+import modal
+
+app = modal.App("brief", image=modal.Image.debian_slim())
+
+@app.function(min_containers=1)
+@modal.web_server(8000)
+def serve():
+    subprocess.Popen(["python", "-m", "http.server", "8000"])
+"""
+
 pytestmark = pytest.mark.usefixtures("client")
 
 
@@ -30,3 +42,16 @@ def test_pieces_of_an_answer_come_as_they_are_sent_and_only_to_who_may_ask(deplo
         assert answer.read(len(content)) == content
         assert standin.containers("echo")[0]["inputs"]
         assert answer.read() == b"the end"
+
+
+@pytest.mark.slow
+def test_the_url_of_a_stopped_app_leads_nowhere(run, standin, tmp_path):
+    (tmp_path / "brief.py").write_text(SOURCE)
+    run("modal", "deploy", tmp_path / "brief.py")
+    url = modal.Function.from_name("brief", "serve").get_web_url()
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        assert answer.status == 200
+    run("modal", "app", "stop", "brief", "--yes")
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(url, timeout=30)
+    assert standin.containers("serve") == []

@@ -9,7 +9,7 @@ It is a process of its own, so that it outlives killed clients. Tests use the fi
 - `standin.requests("FunctionCreate", ...)` are the requests so far, each with its caller and its message of protobuf;
   uploads and downloads over HTTP are `PUT /blobs`, `PUT /blocks`, `GET /blobs`, `GET /files`, with their size.
 - `standin.sent()` counts the bytes that clients have sent; `standin.holding(value)` says where a value is found.
-- `standin.containers(function)`, `standin.kill(container, preempted=...)`, `standin.offline()`,
+- `standin.containers(function)`, `standin.output(call)`, `standin.kill(container, preempted=...)`, `standin.offline()`,
   `standin.refusing_token()`, `standin.delay`, `standin.fail`, `standin.put_secret`, `standin.delete_secret`.
 - `standin.volume(name)` is the folder of a volume.
 

@@ -16,76 +16,50 @@ from aiohttp import web
 from grpclib.server import Server
 
 from . import enter
-from .apps import Apps
-from .blobs import Blobs
-from .calls import Calls
-from .changes import Changes
-from .containers import Containers
 from .control import Control
 from .environments import Environments
 from .faults import Faults
-from .functions import Functions
 from .gate import Gate
-from .images import Images
-from .launching import Launching
-from .logs import Logs
-from .mounts import Mounts
 from .record import CLIENT, Record
-from .secrets import Secrets
 from .service import Service, methods_of
-from .volumes import Volumes
-from .web import Web
-from .work import Work
+from .subjects import Subjects
+
+MNT_DETACH = 2
 
 
 async def main(folder: Path, token: tuple[str, str]) -> None:
     layers = folder / "layers"
     layers.mkdir()
     enter.mount("tmpfs", layers, "tmpfs")
+    record, faults = Record(folder / "requests.jsonl"), Faults(token)
+    subjects = Subjects(folder, layers, record)
+    methods = methods_of([Environments(), *vars(subjects).values()])
+    subjects.containers.serve = lambda id: Service(methods, record, faults, id)
 
-    changes, record, faults = Changes(), Record(folder / "requests.jsonl"), Faults(token)
-    blobs, secrets, functions, logs = Blobs(folder, record), Secrets(), Functions(), Logs(changes)
-    mounts = Mounts(folder, layers, blobs)
-    volumes = Volumes(folder, blobs, mounts)
-    images = Images(folder / "builds", layers, mounts, secrets, changes)
-    apps, calls = Apps(functions), Calls(functions, changes)
-    launching = Launching(apps, images, mounts, secrets, volumes)
-    containers = Containers(folder / "tasks", launching, apps, calls, logs, changes)
-    work = Work(containers, calls, changes)
-    served = Web(calls, changes)
-
-    functions.web_url = served.url
-    calls.wake, calls.stop_input = containers.wake, containers.stop_input
-    apps.published, apps.stop_app = containers.published, containers.stop_app
-    apps.count_tasks = lambda app: len(containers.of_app(app))
-    logs.app_done = apps.done
-    methods = methods_of([Environments(), secrets, blobs, mounts, volumes, images, functions, calls, apps, work, logs])
-    containers.serve = lambda id: Service(methods, record, faults, id)
-
+    server = Server([Service(methods, record, faults, CLIENT)])
+    await server.start(path=str(folder / "grpc"))
+    files = await _serve(subjects.blobs.routes())
+    await web.UnixSite(files, str(folder / "http")).start()
     gates = {name: Gate(folder / name) for name in ("grpc", "http")}
     for gate in gates.values():
         await gate.open()
-    server = Server([Service(methods, record, faults, CLIENT)])
-    await server.start(path=str(folder / "grpc"))
-    files = await _serve(blobs.routes())
-    await web.UnixSite(files, str(folder / "http")).start()
-    blobs.for_clients = f"http://127.0.0.1:{gates['http'].port}"
-    blobs.for_containers = await _listen(files)
-    looked_through = [folder / "blobs", folder / "blocks", folder / "contents", folder / "volumes", layers]
-    control = Control(containers, faults, gates, images, secrets, served, logs, looked_through)
-    wires = await _serve(control.routes())
+    subjects.blobs.for_clients = f"http://127.0.0.1:{gates['http'].port}"
+    subjects.blobs.for_containers = await _listen(files)
+
+    sent = [folder / "blobs", folder / "blocks", folder / "contents", folder / "volumes", layers]
+    wires = await _serve(Control(subjects, faults, gates, sent).routes())
     about = {"url": f"http://127.0.0.1:{gates['grpc'].port}", "control": await _listen(wires)}
     print(json.dumps(about), flush=True)
     await asyncio.to_thread(sys.stdin.read)
 
-    await containers.stop_all()
-    await served.close()
+    await subjects.containers.stop_all()
+    await subjects.web.close()
     for gate in gates.values():
         await gate.close()
     server.close()
-    await files.cleanup()
-    await wires.cleanup()
-    ctypes.CDLL(None).umount2(bytes(layers), 2)
+    for runner in (files, wires):
+        await runner.cleanup()
+    ctypes.CDLL(None).umount2(bytes(layers), MNT_DETACH)
     shutil.rmtree(folder)
 
 

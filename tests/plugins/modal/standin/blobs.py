@@ -5,13 +5,14 @@ uploads in several parts, and URLs that expire.
 """
 
 import hashlib
+import socket
 from pathlib import Path
 
 from aiohttp import web
 from modal_proto import api_pb2
 
 from .ids import new_id
-from .record import CLIENT, Record
+from .record import CLIENT, CONTAINER, Record
 from .service import not_found
 
 
@@ -83,12 +84,12 @@ class Blobs:
             async for data in request.content.iter_any():
                 digest.update(data)
                 size += file.write(data)
-        self._record.transfer("http", f"PUT /{path.parent.name}", size)
+        self._record.transfer(_caller(request), f"PUT /{path.parent.name}", size)
         return digest.hexdigest()
 
     async def _get_blob(self, request: web.Request) -> web.FileResponse:
         path = self._blobs / request.match_info["name"]
-        self._record.transfer("http", "GET /blobs", path.stat().st_size)
+        self._record.transfer(_caller(request), "GET /blobs", path.stat().st_size)
         return web.FileResponse(path)
 
     async def _get_part(self, request: web.Request) -> web.Response:
@@ -96,5 +97,11 @@ class Blobs:
         with path.open("rb") as file:
             file.seek(start)
             data = file.read(length)
-        self._record.transfer("http", "GET /files", len(data))
+        self._record.transfer(_caller(request), "GET /files", len(data))
         return web.Response(body=data)
+
+
+def _caller(request: web.Request) -> str:
+    """Clients come through a gate, which leads to a socket file."""
+    connection = request.transport and request.transport.get_extra_info("socket")
+    return CLIENT if connection and connection.family == socket.AF_UNIX else CONTAINER

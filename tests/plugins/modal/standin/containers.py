@@ -2,8 +2,8 @@
 
 Models their start when inputs wait and none has room, up to `max_containers`; `min_containers` of deployed apps; the
 failure of an import; background commits of volumes; stopping, with some seconds between an interrupt and a kill, in
-which the container commits its volumes itself. Not modelled: CPU, memory and GPUs (they are only recorded), clusters,
-snapshots.
+which the container commits its volumes itself. Not modelled: CPU, memory and GPUs (they are only recorded), limits of
+the time to start, clusters, snapshots.
 """
 
 import asyncio
@@ -27,7 +27,8 @@ from .logs import STDERR, STDOUT, Logs, lines_of
 from .service import not_found
 from .views import View
 
-GRACE = 10.0  # seconds between interrupting a container and killing it
+GRACE = 30  # seconds between interrupting a container and killing it
+LAST_GRACE = 5  # the same, when the stand-in ends
 BACKGROUND = 3.0  # seconds between commits of volumes in the background
 MOST = 10  # containers of a function, if it does not say
 
@@ -168,7 +169,11 @@ class Containers:
         for app in {one.function.app for one in self.running.values()}:
             self.stop_app(app)
         if self._lives:
-            await asyncio.wait(self._lives, timeout=GRACE + 5)
+            await asyncio.wait(self._lives, timeout=LAST_GRACE)
+        for container in self.running.values():
+            container.kill()
+        if self._lives:
+            await asyncio.wait(self._lives, timeout=LAST_GRACE)
 
     def _start(self, function: Function) -> None:
         container = Container(function)

@@ -10,13 +10,9 @@ from typing import Any
 
 from aiohttp import web
 
-from .containers import Containers
 from .faults import Faults
 from .gate import Gate
-from .images import Images
-from .logs import Logs
-from .secrets import Secrets
-from .web import Web
+from .subjects import Subjects
 
 
 class Control:
@@ -25,19 +21,8 @@ class Control:
     :param folders: all that is looked through for a value.
     """
 
-    def __init__(
-        self,
-        containers: Containers,
-        faults: Faults,
-        gates: Mapping[str, Gate],
-        images: Images,
-        secrets: Secrets,
-        served: Web,
-        logs: Logs,
-        folders: list[Path],
-    ) -> None:
-        self._containers, self._faults, self._gates, self._images = containers, faults, gates, images
-        self._secrets, self._web, self._logs, self._folders = secrets, served, logs, folders
+    def __init__(self, subjects: Subjects, faults: Faults, gates: Mapping[str, Gate], folders: list[Path]) -> None:
+        self._subjects, self._faults, self._gates, self._folders = subjects, faults, gates, folders
 
     def routes(self) -> list[web.RouteDef]:
         """What is served."""
@@ -60,25 +45,25 @@ class Control:
                 "inputs": list(one.inputs),
                 "pid": one.box and one.box.process.pid,
             }
-            for one in self._containers.running.values()
+            for one in self._subjects.containers.running.values()
         ]
 
     async def kill(self, container: str, preempted: bool) -> None:
-        one = self._containers.get(container)
+        one = self._subjects.containers.get(container)
         one.preempted = preempted
         one.kill()
 
     async def commit_in_background(self, allowed: bool) -> None:
-        self._containers.commits = allowed
+        self._subjects.containers.commits = allowed
 
     async def put_secret(self, name: str, values: dict[str, str]) -> None:
-        self._secrets.put(name, values)
+        self._subjects.secrets.put(name, values)
 
     async def delete_secret(self, name: str) -> None:
-        self._secrets.delete(name)
+        self._subjects.secrets.delete(name)
 
     async def put_proxy_token(self, key: str, secret: str) -> None:
-        self._web.proxy_tokens.add((key, secret))
+        self._subjects.web.proxy_tokens.add((key, secret))
 
     async def refuse_token(self, refused: bool) -> None:
         self._faults.refuse_token = refused
@@ -102,11 +87,14 @@ class Control:
     async def images(self) -> list[dict[str, Any]]:
         return [
             {"id": one.id, "commands": list(one.definition.dockerfile_commands), "output": one.output}
-            for one in self._images.all()
+            for one in self._subjects.images.all()
         ]
+
+    async def output(self, call: str) -> str:
+        return "".join(line.data for line in self._subjects.logs.lines if call in ("", line.call))
 
     async def find(self, value: str) -> list[str]:
         """The files, of all that clients and containers have sent or written, that hold a value."""
-        printed = [f"output of {line.task}" for line in self._logs.lines if value in line.data]
+        printed = [f"output of {line.task}" for line in self._subjects.logs.lines if value in line.data]
         files = (path for folder in self._folders for path in folder.rglob("*") if path.is_file())
         return printed + [str(path) for path in files if value.encode() in path.read_bytes()]

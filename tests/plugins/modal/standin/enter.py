@@ -1,7 +1,7 @@
 """Becomes a container, or a step in the building of an image: `python enter.py FOLDER`, in new namespaces.
 
-The mount and the process namespace are new; for a box without a network, the network namespace too. Its files
-are overlays: the layers of an image over this machine's root, with a top of its own. Files and folders are bound into
+The mount and the process namespace are new; for a box without a network, the network namespace too. Its files are
+overlays: the layers of an image over this machine's root, with a top of its own. Files and folders are bound into
 them. Then the command runs, and this process stays as the first one of its namespace: it waits for those that lose
 their parent; a line or the end of its standard input interrupts the command; when the command ends, all others are
 killed.

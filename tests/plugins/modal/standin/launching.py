@@ -2,7 +2,8 @@
 
 Models mounts as layers over those of the image, volumes bound at their places, secrets in the environment, and the
 arguments with which Modal's entrypoint is told what to run. A function that serves the web has a network of its own,
-without a way out; others have this machine's. Not modelled: network file systems, buckets, proxies, tunnels.
+without a way out, not even to blobs; others have this machine's. Not modelled: network file systems, buckets,
+proxies, tunnels.
 """
 
 from collections.abc import Mapping

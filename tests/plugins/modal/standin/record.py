@@ -1,7 +1,7 @@
 """Every request that was received, in the order of its coming, kept in a file that tests read.
 
-A line for each: when, from whom (`client`, or the id of a container), the method, its message in base64, and for
-uploads and downloads over HTTP the number of bytes instead.
+A line for each: when, from whom, the method, its message in base64, and for uploads and downloads over HTTP the
+number of bytes instead.
 """
 
 import base64
@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from modal_proto import api_grpc
 
 CLIENT = "client"
+CONTAINER = "container"  # one of them, where it is not known which
 
 
 class Record:
@@ -40,7 +41,7 @@ class Record:
 class Request:
     """A request that was received.
 
-    :param caller: `client`, or the id of a container.
+    :param caller: `client`, or the id of a container; `container`, if by HTTP.
     :param method: of the gRPC service, or of HTTP with the beginning of its path: `PUT /blocks`.
     :param message: of gRPC.
     :param size: bytes of an upload or download by HTTP, or of the message.

@@ -58,6 +58,10 @@ class Standin:
         """The containers that run, or those of one function by its name."""
         return [one for one in self.call("containers") if function in ("", one["function"])]
 
+    def output(self, call: str = "") -> str:
+        """What containers have printed, or what belongs to one call, by its id."""
+        return str(self.call("output", call=call))
+
     def kill(self, container: str, *, preempted: bool) -> None:
         """Kill all processes of a container. Its inputs are queued again; only with `preempted` for nothing."""
         self.call("kill", container=container, preempted=preempted)
@@ -142,7 +146,10 @@ def start(**options: bool) -> Iterator[Standin]:
         yield Standin(about["url"], about["control"], folder)
     finally:
         process.stdin.close()
-        process.wait(60)
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
 
 
 def _environment() -> Mapping[str, str]:

@@ -29,7 +29,10 @@ class Secret:
     @property
     def metadata(self) -> api_pb2.SecretMetadata:
         """What a client is told: no values."""
-        return api_pb2.SecretMetadata(name=self.name, keys=sorted(self.values), environment_name=NAME)
+        creation = api_pb2.CreationInfo(created_at=self.created)
+        return api_pb2.SecretMetadata(
+            name=self.name, keys=sorted(self.values), environment_name=NAME, creation_info=creation
+        )
 
 
 class Secrets:

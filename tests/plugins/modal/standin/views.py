@@ -53,37 +53,36 @@ class View:
 
 def _versions(folder: Path) -> dict[str, Version]:
     """What there is below a folder, each folder before what it holds, with something that tells versions apart."""
-    return {os.path.relpath(entry, folder): _version(entry) for entry in _walk(folder)}
+    return {os.path.relpath(path, folder): version for path, version in _walk(folder)}
 
 
-def _walk(folder: Path) -> Iterator["os.DirEntry[str]"]:
-    with os.scandir(folder) as entries:
+def _walk(folder: Path) -> Iterator[tuple[str, Version]]:
+    """Paths and versions; what vanishes meanwhile is left out."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
-            yield entry
             if entry.is_dir(follow_symlinks=False):
+                yield entry.path, (0, 0, 0)
                 yield from _walk(Path(entry))
-
-
-def _version(entry: "os.DirEntry[str]") -> Version:
-    if entry.is_dir(follow_symlinks=False):
-        return (0, 0, 0)
-    about = entry.stat(follow_symlinks=False)
-    return (about.st_ino, about.st_mtime_ns, about.st_size)
+            else:
+                with suppress(FileNotFoundError):
+                    about = entry.stat(follow_symlinks=False)
+                    yield entry.path, (about.st_ino, about.st_mtime_ns, about.st_size)
 
 
 def _link(source: Path, target: Path) -> None:
-    """Let the target be the same as the source, whatever it was."""
+    """Let the target be the same as the source, whatever it was; nothing, if the source has vanished."""
     if _is_folder(source):
         if not _is_folder(target):
             target.unlink(missing_ok=True)
             target.mkdir(source.stat().st_mode & 0o7777, parents=True)
-    elif not (os.path.lexists(target) and os.path.samestat(source.lstat(), target.lstat())):
+    elif not _same(source, target):
         if _is_folder(target):
             shutil.rmtree(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.part")
-        os.link(source, part, follow_symlinks=False)
-        part.rename(target)
+        with suppress(FileNotFoundError):
+            os.link(source, part, follow_symlinks=False)
+            part.rename(target)
 
 
 def _remove(path: Path) -> None:
@@ -97,3 +96,10 @@ def _remove(path: Path) -> None:
 
 def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samestat(one.lstat(), other.lstat())
+    except FileNotFoundError:
+        return False

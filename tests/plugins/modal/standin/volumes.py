@@ -38,7 +38,8 @@ class Volume:
     @property
     def metadata(self) -> api_pb2.VolumeMetadata:
         """What a client is told."""
-        return api_pb2.VolumeMetadata(name=self.name, version=self.version)
+        creation = api_pb2.CreationInfo(created_at=self.created)
+        return api_pb2.VolumeMetadata(name=self.name, version=self.version, creation_info=creation)
 
     def path(self, path: str) -> Path:
         """:param path: in the volume, with or without a slash at its beginning."""

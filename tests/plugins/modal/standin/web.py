@@ -115,7 +115,7 @@ class Web:
                         if not message.http_response_body.more_body:
                             return response
                 if call.finished and seen == len(call.data_out):
-                    return response or web.Response(status=500, text="modal-http: internal error: the input failed")
+                    return response or _failure(call)
         except ConnectionError:
             self._calls.cancel(call.inputs)
             raise
@@ -124,6 +124,14 @@ class Web:
         """Serve nothing more."""
         for runner in self._runners:
             await runner.cleanup()
+
+
+def _failure(call: Call) -> web.Response:
+    """The answer to a request whose input has ended without one."""
+    output = call.finished[0].output
+    if output and output.result.status == api_pb2.GenericResult.GENERIC_STATUS_TERMINATED:
+        return web.Response(status=404, text="modal-http: app for invoked web endpoint is stopped")
+    return web.Response(status=500, text="modal-http: internal error: the function failed")
 
 
 def _begin(start: api_pb2.Asgi.HttpResponseStart) -> web.StreamResponse:

@@ -1,0 +1,45 @@
+"""Data are checked before anything is sent, and sent once."""
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from ftk.testing.backends import Subject
+from ftk.testing.calls import Ftk
+
+pytestmark = pytest.mark.slow
+
+MB = 1_000_000
+
+
+def test_bad_data_are_told_before_anything_is_sent(far: Ftk, subject: Subject, standin: Any) -> None:
+    before = len(standin.requests())
+    (far.folder / "data.jsonl").write_text('{"question": "no answer"}\n')
+    done = far("run", "config.yml", "--plugin", "abacus.py")
+    assert done.returncode == 2
+    assert "data.jsonl:1" in done.stderr
+    assert len(standin.requests()) == before
+
+
+def test_data_are_sent_once(far: Ftk, subject: Subject, standin: Any) -> None:
+    number = random.Random(0)
+    with (far.folder / "data.jsonl").open("w") as stream:
+        for _ in range(200):
+            row = {"question": "what?", "answer": number.randbytes(MB // 2).hex()}
+            stream.write(json.dumps(row) + "\n")
+    size = (far.folder / "data.jsonl").stat().st_size
+    # What is sent is what counts here: reading such rows is left out.
+    call = ("run", "config.yml", "--plugin", "abacus.py", "--detach", "--until", "stage_data")
+    sent = []
+    for _ in range(2):
+        before = standin.sent()
+        done = far(*call)
+        assert done.returncode == 0, done.stderr
+        sent.append(standin.sent() - before)
+        far.wait_for(lambda: not standin.containers())
+    assert size > 200 * MB
+    assert sent[0] > size
+    assert sent[1] < MB
+    assert "MB" in done.stderr

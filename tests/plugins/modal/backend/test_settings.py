@@ -1,0 +1,136 @@
+"""Settings become arguments of Functions; what Modal would refuse is told before anything is sent."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftk.plugin import Config
+from ftk.testing.backends import Subject
+from ftk.testing.calls import SCRIPTS, Ftk
+from ftk_modal.apps import Site
+from ftk_modal.checks import check
+from ftk_modal.images import Recipe
+from ftk_modal.options import BLOCK, Names, Options, mebibytes, seconds
+
+
+@pytest.fixture
+def lonely(tmp_path: Path) -> Ftk:
+    """Calls `ftk` with the backend `modal` where there is no Modal: whatever would be sent fails."""
+    variables = {
+        "PATH": f"{SCRIPTS}:/usr/bin:/bin",
+        "FTK_BACKEND": "modal",
+        "MODAL_SERVER_URL": "http://127.0.0.1:9",
+        "FTK_RUNS_DIR": str(tmp_path / "runs"),
+        "FTK_CACHE_DIR": str(tmp_path / "cache"),
+    }
+    calls = Ftk(tmp_path, tmp_path / "runs", tmp_path / "cache", variables)
+    Subject("modal", calls)
+    return calls
+
+
+def _defaults() -> dict[str, Any]:
+    values = {name: item.get("default") for name, item in BLOCK["properties"].items()}
+    return {**values, "image": {"base": None, "apt": [], "pip": [], "commands": []}}
+
+
+def _told(resources: dict[str, Any], block: dict[str, Any]) -> list[str]:
+    values = {"ftk": {"resources": resources, "modal": {**_defaults(), **block}}}
+    return [str(problem) for problem in check(Config(values, lambda path: ".".join(map(str, path))))]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "told"),
+    [
+        ("nonsense:3", "Modal has no GPU 'NONSENSE'; it has T4, L4,"),
+        ("a100-80g", "Modal has no GPU 'A100-80G'; did you mean A100-80GB?"),
+        ("h100:9", "Modal has 1 to 8 of H100 in a container, not '9'; such as H100:8"),
+        ("a10:8", "Modal has 1 to 4 of A10 in a container, not '8'; such as A10:4"),
+        ("h100:x", "Modal has 1 to 8 of H100 in a container, not 'X'"),
+        (["h100", "b300"], "Modal has no GPU 'B300'; did you mean B200?"),
+        (["h100:2", "a100:4"], "the GPUs differ in their number"),
+    ],
+)
+def test_a_gpu_that_modal_does_not_have_is_told(gpu: Any, told: str) -> None:
+    [problem] = _told({"gpu": gpu}, {})
+    assert problem.startswith(f"ftk.resources.gpu: {told}")
+
+
+@pytest.mark.parametrize("gpu", [None, "t4", "H100!:8", "b200+", "A100-80GB:2", ["h200:4", "rtx-pro-6000:4"]])
+def test_a_gpu_that_modal_has_is_taken(gpu: Any) -> None:
+    assert _told({"gpu": gpu}, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("resources", "block", "told"),
+    [
+        ({"memory": "400GiB"}, {}, "ftk.resources.memory: Modal's containers have at most 344064 MiB, not 409600"),
+        ({"cpu": 100}, {}, "ftk.resources.cpu: Modal's containers have at most 64 cores, not 100"),
+        ({}, {"timeout": "25h"}, "ftk.modal.timeout: Modal stops a container after 24 hours"),
+        ({}, {"retries": 11}, "ftk.modal.retries: Modal retries at most 10 times; write 10"),
+        ({}, {"ephemeral_disk": 1000}, "ftk.modal.ephemeral_disk: Modal gives 524288 to 3145728 MiB of disk, not 1000"),
+        ({}, {"volumes": {"/root": "v"}}, "ftk.modal.volumes./root: a volume cannot appear at /root"),
+        ({}, {"volumes": {"/tmp/x/": "v"}}, "ftk.modal.volumes./tmp/x/: a volume cannot appear at /tmp/x/"),
+        ({}, {"volumes": {"/a/../root": "v"}}, "ftk.modal.volumes./a/../root: a volume cannot appear at"),
+        ({}, {"volumes": {"data": "v"}}, "ftk.modal.volumes.data: a volume cannot appear at data; write an absolute"),
+        ({}, {"environment": "dev"}, "ftk.modal.environment: the environment is to be 'dev', and MODAL_ENVIRONMENT is"),
+    ],
+)
+def test_a_value_that_modal_would_refuse_is_told(resources: Any, block: Any, told: str) -> None:
+    [problem] = _told(resources, block)
+    assert problem.startswith(told)
+
+
+def test_all_is_told_with_its_line_before_anything_is_sent(lonely: Ftk) -> None:
+    config = lonely.folder / "config.yml"
+    config.write_text(config.read_text() + "  resources: {gpu: nonsense}\n  modal:\n    retries: 11\n    gpus: 2\n")
+    wrong = lonely("run", "config.yml", "--plugin", "abacus.py")
+    assert wrong.returncode == 2
+    assert "config.yml:13: `ftk.modal.gpus` is read by nothing" in wrong.stderr
+    config.write_text(config.read_text().replace("    gpus: 2\n", ""))
+    refused = lonely("run", "config.yml", "--plugin", "abacus.py")
+    assert refused.returncode == 2
+    assert "config.yml:10: Modal has no GPU 'NONSENSE'" in refused.stderr
+    assert "config.yml:12: Modal retries at most 10 times; write 10" in refused.stderr
+
+
+def test_a_gpu_comes_from_the_flag_or_from_the_seeds_variable(lonely: Ftk) -> None:
+    def planned(*arguments: str, **variables: str) -> Any:
+        done = lonely("run", "config.yml", "--plugin", "abacus.py", "--dry-run", "--json", *arguments, **variables)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)["config"]["ftk"]["resources"]["gpu"]
+
+    assert planned("--gpu", "a100-80gb:2") == "a100-80gb:2"
+    assert planned(GPU_CONFIG="a100-80gb:4") == "a100-80gb:4"
+    assert planned("--gpu", "[h100:2, a100:2]", GPU_CONFIG="t4") == ["h100:2", "a100:2"]
+
+
+def test_this_machine_hires_nothing(lonely: Ftk) -> None:
+    done = lonely("run", "config.yml", "--plugin", "abacus.py", "--backend", "local", GPU_CONFIG="h100:2")
+    assert done.returncode == 2
+    assert "the environment variable GPU_CONFIG: this machine has what it has, and hires no gpu" in done.stderr
+
+
+def _functions(options: Options) -> dict[str, Any]:
+    """The definitions of the Functions of an app, as they would be sent."""
+    app = Site(Recipe("ftk", (("debian_slim", (), {}),), "python"), options, Names("r", "c"), is_own=True).build()
+    return {name: function.spec for name, function in app.registered_functions.items()}
+
+
+def test_commands_get_what_was_asked_for() -> None:
+    block = {**_defaults(), "region": "us-east", "cloud": "aws", "timeout": "12h"}
+    specs = _functions(Options(block, {"gpu": ["h100:2", "a100-80gb:2"], "cpu": 8, "memory": "64GiB"}))
+    assert sorted(specs) == ["drive", "execute", "execute_on_gpu", "visit"]
+    trained = specs["execute_on_gpu"]
+    assert trained.gpus == ["H100:2", "A100-80GB:2"]
+    assert (trained.cpu, trained.memory, trained.cloud) == (8, 65536, "aws")
+    assert not specs["execute"].gpus
+    assert not specs["drive"].gpus
+    assert specs["drive"].cpu == 0.5
+    assert set(trained.volumes) == {"/runs", "/cache"}
+
+
+def test_units_are_understood() -> None:
+    assert [mebibytes(text) for text in (2048, "64GiB", "1 GB", "1024MiB", "1.5GiB")] == [2048, 65536, 954, 1024, 1536]
+    assert [seconds(text) for text in (60, "90", "24h", "1d", "1.5m")] == [60, 90, 86400, 86400, 90]
