@@ -29,11 +29,11 @@ def fold(model: Any, merged: Checkpoint) -> None:
 
 
 def coarsest_type(merged: Checkpoint) -> "torch.dtype":
-    """The coarsest type in which a matrix is stored."""
+    """The coarsest type in which a weight is stored; float32, in which is computed, where all are finer."""
     import torch
 
-    stored = {tensor.dtype for tensor in merged.tensors.values() if len(tensor.shape) > 1}
-    return max((FLOATS[name] for name in stored & FLOATS.keys()), key=lambda dtype: torch.finfo(dtype).eps)
+    stored = {FLOATS[tensor.dtype] for tensor in merged.tensors.values() if tensor.dtype in FLOATS}
+    return max({torch.float32, *stored}, key=lambda dtype: torch.finfo(dtype).eps)
 
 
 def _types(merged: Checkpoint) -> "Mapping[str, torch.dtype]":

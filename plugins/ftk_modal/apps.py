@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ftk.plugin import files
@@ -41,7 +42,7 @@ class Site:
         """The app's name."""
         if self.deployed:
             return self.deployed
-        parts = [self.recipe.digest, self._on_cpu(), self._on_gpu(), self.names.runs, self.names.cache]
+        parts = [self.recipe.digest, self.on_cpu(), self.on_gpu(), self.names.runs, self.names.cache]
         told_of = [*parts, dict(self.options.volumes), self.options.block["driver_memory"]]
         return f"ftk-{self.recipe.name}-{files.sha256_of(told_of)[:12]}"
 
@@ -67,10 +68,10 @@ class Site:
 
         app: Any = modal.App(self.name, image=self.recipe.image(), include_source=False)
         retries = modal.Retries(max_retries=self.options.block["retries"], initial_delay=0.0)
-        shared = {"volumes": self._volumes(), "single_use_containers": True}
-        app.function(name="execute", retries=retries, **shared, **self._on_cpu())(inside.execute)
+        shared = {"volumes": self.volumes(), "single_use_containers": True}
+        app.function(name="execute", retries=retries, **shared, **self.on_cpu())(inside.execute)
         if self.options.gpus:
-            app.function(name="execute_on_gpu", retries=retries, **shared, **self._on_gpu())(inside.execute_on_gpu)
+            app.function(name="execute_on_gpu", retries=retries, **shared, **self.on_gpu())(inside.execute_on_gpu)
         if self.is_own:
             driver = {"cpu": DRIVER_CPU, "memory": self.options.block["driver_memory"], "timeout": HOURS_24}
             most = modal.Retries(max_retries=10, initial_delay=0.0)
@@ -78,14 +79,22 @@ class Site:
             app.function(name="visit", **shared, **driver)(inside.visit)
         return app  # type: ignore[no-any-return]
 
-    def _on_cpu(self) -> dict[str, Any]:
+    def on_cpu(self) -> dict[str, Any]:
+        """What a Function without GPUs asks for."""
         return {"timeout": self.options.timeout, **self.options.machine()}
 
-    def _on_gpu(self) -> dict[str, Any]:
+    def on_gpu(self) -> dict[str, Any]:
+        """What one with GPUs asks for; nothing where none are wanted."""
         gpus = self.options.gpus
-        return {"gpu": gpus[0] if len(gpus) == 1 else gpus, **self._on_cpu()} if gpus else {}
+        return {"gpu": gpus[0] if len(gpus) == 1 else gpus, **self.on_cpu()} if gpus else {}
 
-    def _volumes(self) -> Mapping[str, "modal.Volume"]:
+    @property
+    def path(self) -> str | None:
+        """The folder of the commands' interpreter, where that is not Modal's own."""
+        return None if self.is_own else PurePosixPath(self.recipe.python).parent.as_posix()
+
+    def volumes(self) -> Mapping[str, "modal.Volume"]:
+        """The volumes by where they appear."""
         import modal
 
         names = {inside.RUNS: self.names.runs, inside.CACHE: self.names.cache}

@@ -20,13 +20,14 @@ from ftk.plugin import (
 )
 from ftk_modal import gpus
 from ftk_modal.calls import held_back
-from ftk_modal.drafts import changed, with_model
+from ftk_modal.drafts import changed, read_config, with_models
 from ftk_modal.driving import DRIVER, is_working, wish_path
 from ftk_modal.executing import execute
 from ftk_modal.inside import OWN
 from ftk_modal.options import Names, Options
 from ftk_modal.reading import Reader
 from ftk_modal.secrets import find_secrets
+from ftk_modal.serving import Servers
 from ftk_modal.sites import Sites
 from ftk_modal.troubles import told
 from ftk_modal.uploading import Uploading
@@ -63,12 +64,15 @@ class ModalBackend:
         self.cache = Store(self.names.cache)
         self.sites = Sites(home, self.names)
         self._reader = Reader(self.store)
+        self._servers = Servers(self.sites, self.store)
 
     def create(self, run_id: str, draft: Path) -> None:
-        """Upload the draft, and a base model that is a folder of this machine, in one step each."""
+        """Upload the draft, and models that are folders of this machine, in one step each."""
+        config = read_config(draft)
+        find_secrets(config["ftk"], config)  # one that is missing is told before anything is sent
         content = {item.relative_to(draft).as_posix(): item for item in draft.rglob("*") if item.is_file()}
         files_of_run: dict[str, Path | bytes] = {f"{run_id}/{path}": item for path, item in content.items()}
-        files_of_run |= with_model(run_id, draft, self.cache)
+        files_of_run |= with_models(run_id, draft, self.cache)
         self.store.write(
             {**files_of_run, f"{INDEX}/{run_id}": run_id.encode()}, Uploading(files_of_run, self.describe(run_id, ""))
         )
@@ -141,6 +145,8 @@ class ModalBackend:
         """Take the run from the index, then remove its files."""
         if self.activity(run_id) != "idle":
             raise UsageError(f"{run_id} is being worked on", f"`ftk cancel {run_id}` stops it")
+        if server := self._servers.of_run(run_id):
+            raise UsageError(f"{run_id} is being served", f"`ftk deploy --stop {server.id}` ends that")
         self.store.remove(f"{INDEX}/{run_id}")
         self.store.remove(run_id)
         self._reader.forget()
@@ -203,15 +209,17 @@ class ModalBackend:
     def start_server(
         self, endpoint: Endpoint, environment: Environment, host: str, port: int, key: str | None
     ) -> Server:
-        """Not yet."""
-        raise UsageError("nothing is served on Modal yet", "pull the run, and serve it here")
+        """Deploy an app of its own for the server."""
+        return self._servers.start(endpoint, environment, self._config(endpoint.runs[0])["ftk"], key)
 
     def servers(self) -> Sequence[Server]:
-        """None."""
-        return []
+        """Those that were started and not stopped, from whatever machine."""
+        return self._servers.all()
 
     def stop_server(self, server_id: str) -> None:
-        """There is none."""
+        """Stop its app."""
+        self._servers.stop(server_id)
+        self._reader.forget()
 
     def _prepared(
         self, run_id: str, function: str, arguments: Sequence[str] = ()

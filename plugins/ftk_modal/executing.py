@@ -1,7 +1,5 @@
 """A command of a run in its container: what stands in it for paths and interpreters, and who executes it."""
 
-from pathlib import PurePosixPath
-
 from ftk.plugin import PYTHON, Artifact, Command, Environment
 from ftk_modal.calls import Caller, Work
 from ftk_modal.inside import CACHE, RUNS
@@ -18,7 +16,7 @@ def execute(sites: Sites, run_id: str, command: Command, environment: Environmen
     work = Work(
         argv=tuple(text_of(part, run_id, site.recipe.python) for part in command.argv),
         variables={name: text_of(value, run_id, site.recipe.python) for name, value in command.variables.items()},
-        path=None if site.is_own else PurePosixPath(site.recipe.python).parent.as_posix(),
+        path=site.path,
         events=events,
         timeout=command.resources.timeout,
         volumes=(sites.names.runs, sites.names.cache),

@@ -20,6 +20,11 @@ CACHE = "/cache"
 OWN = ".modal"
 """The name of folders of a run in which the calls of functions are recorded."""
 
+SERVER = "FTK_MODAL_SERVER"
+"""The variable that tells a server's container what to start."""
+
+SERVER_PORT = 8000
+
 LOOK = 2.0
 """Seconds between two commits of what a command has written, and two looks for a wish that it ends."""
 
@@ -79,6 +84,31 @@ def execute(order: Mapping[str, Any]) -> int:
 def execute_on_gpu(order: Mapping[str, Any]) -> int:
     """The same, as a Function with GPUs."""
     return execute(order)
+
+
+def serve() -> None:
+    """Start a server, which Modal then sends requests to; see `ftk_modal.serving`."""
+    order = json.loads(os.environ[SERVER])
+    log = Path(RUNS, order["run"], order["log"])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            order["argv"],
+            cwd=log.parent.parent,
+            env={**_variables(order["path"]), **order["variables"]},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    threading.Thread(target=_tell_end, args=(process, log), daemon=True).start()
+
+
+def _tell_end(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    code = process.wait()
+    with log.open("a") as output:
+        output.write(f"the server {f'was ended by signal {-code}' if code < 0 else f'ended with exit code {code}'}\n")
+    ended = Path(RUNS, ".servers", f"{log.stem}.ended")
+    _write(ended, {"code": code})
 
 
 @contextmanager

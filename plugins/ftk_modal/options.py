@@ -36,6 +36,35 @@ IMAGE: Schema = {
     },
 }
 
+SERVE: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "description": "servers, whose containers come and go with the requests",
+    "properties": {
+        "scaledown_window": {
+            "type": "integer",
+            "minimum": 2,
+            "maximum": 3600,
+            "default": 300,
+            "description": "seconds without a request after which a container goes",
+        },
+        "min_containers": {
+            "type": "integer",
+            "minimum": 0,
+            "default": 0,
+            "description": "containers that stay without any request",
+        },
+        "max_containers": {"type": "integer", "minimum": 1, "default": 1, "description": "containers at most"},
+        "startup_timeout": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": HOURS_24,
+            "default": 900,
+            "description": "seconds that loading the model may take",
+        },
+    },
+}
+
 BLOCK: Schema = {
     "type": "object",
     "additionalProperties": False,
@@ -76,6 +105,7 @@ BLOCK: Schema = {
         },
         "driver_memory": {"type": "integer", "minimum": 128, "default": 2048, "description": "MiB of the driver"},
         "image": IMAGE,
+        "serve": SERVE,
     },
 }
 

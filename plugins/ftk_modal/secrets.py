@@ -49,6 +49,10 @@ SERVICES = (
 )
 
 
+WITHOUT_KEY = ("offline", "disabled")
+"""Values of `wandb_mode` with which nothing is sent."""
+
+
 @dataclass(frozen=True)
 class Secrets:
     """The secrets of a call.
@@ -98,11 +102,12 @@ def find_secrets(settings: Mapping[str, Any], keys: Mapping[str, Any]) -> Secret
     for service in SERVICES:
         local = [name for name in service.variables if os.environ.get(name)]
         known = [name for name in service.secrets if name in there]
-        if local:
-            variables += local
-        elif known:
+        variables += local
+        if service.variables[0] in local:
+            continue
+        if known:
             named.append(known[0])
-        elif service.logger in settings["loggers"] and keys.get("wandb_mode") not in ("offline", "disabled"):
+        elif not named and service.logger in settings["loggers"] and keys.get("wandb_mode") not in WITHOUT_KEY:
             name = service.variables[0]
             raise UsageError(
                 f"the logger {service.logger} needs a key, and there is neither {name} here nor a secret"

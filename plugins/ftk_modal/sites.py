@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ftk.plugin import INHERIT, Environment, Home
 from ftk_modal.apps import Site
@@ -62,6 +63,19 @@ class Sites:
         options = Options(said["block"], said["resources"])
         if _is_own(environment):
             return Site(Recipe("ftk", (), "python"), options, self.names, is_own=True, deployed=said["app"])
+        return self._other(environment, options)
+
+    def at_home(self, environment: Environment, settings: Mapping[str, Any]) -> Site:
+        """The same as a client sees it.
+
+        :param settings: the config's `ftk` block.
+        """
+        if not _is_own(environment):
+            return self._other(environment, Options.of(settings))
+        self.modules |= set(environment.modules)
+        return self.own(Options.of(settings))
+
+    def _other(self, environment: Environment, options: Options) -> Site:
         make = given_recipe if environment.python is not None else lock_recipe
         return Site(make(self.home, environment, options.block["image"]), options, self.names, is_own=False)
 

@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from importlib.metadata import Distribution, entry_points
 from importlib.util import find_spec
@@ -42,9 +43,16 @@ class Wheel:
         return hashlib.sha256(self.content).hexdigest()
 
     def extras_with(self, modules: frozenset[str]) -> list[str]:
-        """The extras that bring any of these modules."""
-        found = (re.match(r"([\w.-]+).*\bextra == ['\"]([\w.-]+)['\"]", line) for line in self.requirements)
-        return sorted({match[2] for match in found if match and _brings(match[1], modules)})
+        """For each of these modules the smallest extra that brings it: `test` may bring all."""
+        extras: dict[str, list[str]] = {}
+        for line in self.requirements:
+            if match := re.match(r"([\w.-]+).*\bextra == ['\"]([\w.-]+)['\"]", line):
+                extras.setdefault(match[2], []).append(match[1])
+        found = set()
+        for module in modules:
+            with_it = [name for name, all_of in extras.items() if any(_brings(item, {module}) for item in all_of)]
+            found |= set(sorted(with_it, key=lambda name: len(extras[name]))[:1])
+        return sorted(found)
 
     def brings_any(self, modules: frozenset[str]) -> bool:
         """Whether a requirement, of an extra or of itself, brings any of these modules."""
@@ -52,7 +60,7 @@ class Wheel:
         return any(_brings(match[0], modules) for match in names if match)
 
 
-def _brings(requirement: str, modules: frozenset[str]) -> bool:
+def _brings(requirement: str, modules: AbstractSet[str]) -> bool:
     """Whether a requirement is for a module, going by its name: `mlflow-skinny` is for `mlflow`."""
     name = requirement.lower().replace("-", "_")
     return any(name == module or name.startswith(f"{module}_") for module in modules)

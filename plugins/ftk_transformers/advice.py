@@ -24,6 +24,11 @@ ADVICE = (
         "CUDA_VISIBLE_DEVICES= ftk run --resume RUN shows on the CPU which one",
     ),
     Advice(
+        r"No module named '(fastapi|uvicorn|openai|pydantic)'",
+        "the libraries of the embedded server are missing",
+        '`pip install "transformers[serving]"` brings them',
+    ),
+    Advice(
         r"nothing to train",
         "the training would have no step",
         "add rows, or raise num_epochs or max_steps",

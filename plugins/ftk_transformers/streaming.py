@@ -9,7 +9,7 @@ UNFINISHED = "\N{REPLACEMENT CHARACTER}"
 """What a tokenizer makes of tokens that are only the beginning of a character."""
 
 
-class Pieces(BaseStreamer):  # type: ignore[misc]  # the library has no types for it
+class Pieces(BaseStreamer):
     """Takes the tokens of one completion as they are generated, and tells its text piece by piece.
 
     :param decode: makes a text of token ids.

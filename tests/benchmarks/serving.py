@@ -1,4 +1,4 @@
-"""vLLM through `ftk serve` against vLLM started by hand on the same model: seconds to the first answer, tokens a second.
+"""vLLM through `ftk serve` against vLLM started by hand on the same model: seconds to be ready, tokens a second.
 
 `FTK_TEST_VLLM` names an interpreter that has vLLM.
 """
@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-
 SHORT = [part for key in ("max_steps=1", "ftk.evaluate={rows: 1, max_new_tokens: 4}") for part in ("--set", key)]
 """As little of a run as has every figure; `tests/end_to_end/test_readme.py` does all of it."""
 

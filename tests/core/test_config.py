@@ -69,7 +69,7 @@ def test_every_default_and_provider_is_filled_in(resolved: Resolve) -> None:
         "plugins": [],
         "disable_plugins": [],
         "stages": dict.fromkeys(("stage_data", "prepare_model", "merge", "generate", "score", "serve"), "stub"),
-        "resources": {"timeout": None},
+        "resources": {"gpu": None, "cpu": None, "memory": None, "timeout": None},
         "loggers": [],
         "logging": {"drain": 10, "patience": 60, "system_interval": 15},
         "evaluate": {"rows": 32, "samples": 3, "max_new_tokens": 96},

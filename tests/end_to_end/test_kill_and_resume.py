@@ -58,9 +58,10 @@ def _commands_of_merge(ftk) -> list[dict[str, Any]]:
     return [event for event in ftk.events("command_started") if event["stage"] == "merge"]
 
 
-def _options(moment: str) -> tuple[str, ...]:
-    # Answering takes longer than all the rest here, and changes nothing of what is compared.
-    return () if moment == "evaluate" else ("--set", "ftk.evaluate.rows=0")
+def _options(moment: str) -> list[str]:
+    # Answering and comparing take longer than all the rest here, and change nothing of the result.
+    left_out = {"evaluate": "ftk.evaluate.rows=0", "parity": "ftk.merge.parity=false"}
+    return [part for name, key in left_out.items() if name != moment for part in ("--set", key)]
 
 
 def _models(ftk) -> dict[str, bytes]:

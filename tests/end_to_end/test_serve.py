@@ -37,7 +37,8 @@ def served_run(tmp_path_factory: pytest.TempPathFactory, make_ftk, write_toy_con
 def ftk(served_run: Ftk) -> Iterator[Ftk]:
     """Calls ftk; no server is left at the end."""
     yield served_run
-    served_run("serve", "--stop", "--all")
+    if served_run.servers():
+        served_run("serve", "--stop", "--all")
     served_run.kill_all()
 
 

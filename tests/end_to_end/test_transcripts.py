@@ -37,6 +37,35 @@ merged   runs/ftk-.../lora-out/merged
 ask it:  ftk infer "..." --run ftk-...
 more:    ftk show ftk-...
 """,
+    "a run is served, talked with and left alone": """
+$ ftk serve --list
+nothing is served; `ftk serve RUN` does
+$ ftk run config.yml --name sums >/dev/null 2>&1; ftk serve sums --server toy --port 0 --detach
+the server starts: ...
+http://127.0.0.1:... serves sums
+
+curl http://127.0.0.1:.../v1/chat/completions -H "Content-Type: application/json" -d '{"model": "sums", ...}'
+
+import openai
+client = openai.OpenAI(base_url="http://127.0.0.1:.../v1", api_key='none')
+print(client.chat.completions.create(model="sums", ...).choices[0].message.content)
+$ ftk serve --list
+ftk-...-sums-...  ready     http://127.0.0.1:...  sums
+$ ftk serve --list --json
+[{"id": "ftk-...-sums-...", "state": "ready", "url": "http://127.0.0.1:...", "models": ["sums"], "runs": [...]}]
+$ ftk rm sums --yes
+error: ftk-...-sums is being served
+  `ftk serve --stop ftk-...-sums-...` ends that
+$ ftk serve --stop
+ftk-...-sums-... is stopped
+$ ftk serve --stop
+error: 0 servers are there
+  name one, or --all; `ftk serve --list` shows them
+$ printf 'what is 2 and 2?\\nand now?\\n/reset\\nwhy?\\n' | ftk chat sums --server toy 2>/dev/null
+4
+... characters
+5 characters
+""",
     "runs are listed, shown, and their output is printed": """
 $ ftk runs
 no runs in runs yet; start one: `ftk run configs/quickstart.yml`

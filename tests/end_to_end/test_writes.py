@@ -51,6 +51,17 @@ ALLOWED = {
     "plugins/ftk_local/supervise.py": {
         "open('ab')": "the log is only appended to, by all processes of a run",
     },
+    "plugins/ftk_modal/calls.py": {
+        "open('ab')": "the log is only appended to; how far it is stands in a file that is sent with it",
+    },
+    "plugins/ftk_modal/driving.py": {
+        "open('ab')": "the log is only appended to",
+    },
+    "plugins/ftk_modal/inside.py": {
+        "open('ab')": "the output of a command is only appended to",
+        "write_text": "of a part that then gets its name; an engine's image has no `ftk.files`",
+        "replace": "the part gets its name",
+    },
     "plugins/ftk_models/tokenizer.py": {
         "save_pretrained": "inside a folder of the cache that appears as a whole",
     },

@@ -23,6 +23,7 @@ COMMANDS = {
     "infer": "Ask a tuned model.",
     "chat": "Talk with a tuned model.",
     "serve": "Answer requests with the model of a run.",
+    "deploy": "Serve the model of a run from where servers outlive this machine.",
     "eval": "Measure a tuned model against its base.",
     "merge": "Fold the adapter of a run into its base model.",
     "pull": "Bring files of a run to this machine, from wherever it lives.",

@@ -38,10 +38,11 @@ def command(
     backend: str | None,
     **sampling: Any,
 ) -> None:
-    """Talk with the model of RUN, else of the newest one; a server of its own answers, and ends with the talk.
+    """Talk with a tuned model.
 
-    /reset begins anew, /quit or Ctrl-D ends, Ctrl-C interrupts an answer. Without a terminal, each line of the standard
-    input is answered in turn.
+    It is that of RUN, by default of the newest run; a server of its own answers, and ends with the talk. /reset begins
+    anew, /quit or Ctrl-D ends, Ctrl-C interrupts an answer. Without a terminal, each line of the standard input is
+    answered in turn.
     """
     if url and (run or base or server or sets):
         raise click.UsageError("--url names a server; RUN, --base, --server and --set are for one that is started")

@@ -14,16 +14,19 @@ from ftk.cli.options import complete_run, open_backend, place_options
 def command(runs: tuple[str, ...], yes: bool, runs_dir: Path | None, backend: str | None) -> None:
     """Remove runs.
 
-    Their models go with them; what is in the cache stays. Where one is being worked on, none is removed.
+    Their models go with them; what is in the cache stays. Where one is being worked on or served, none is removed.
     """
     from ftk.errors import UsageError
     from ftk.runs.record import find_run
 
     place, _ = open_backend(runs_dir, backend)
     found = list(dict.fromkeys(find_run(place, run) for run in runs))
+    served = {run_id: server.id for server in place.servers() for run_id in server.endpoint.runs}
     for record in found:
         if place.activity(record.id) != "idle":
             raise UsageError(f"{record.id} is being worked on", f"`ftk cancel {record.id}` stops it")
+        if record.id in served:
+            raise UsageError(f"{record.id} is being served", f"`ftk serve --stop {served[record.id]}` ends that")
     if not yes:
         click.echo("to be removed, with everything in it:", err=True)
         for record in found:

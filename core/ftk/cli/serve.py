@@ -40,9 +40,10 @@ def command(
     backend: str | None,
     as_json: bool,
 ) -> None:
-    """Serve the model of RUN, else of the newest one, to every client of the OpenAI API.
+    """Answer requests with the model of a run.
 
-    Of several runs on the same base model each adapter is served, by its run's name. Ctrl-C stops the server.
+    Every client of the OpenAI API can ask the model of RUN, by default that of the newest run. Of several runs on the
+    same base model each adapter is served, by its run's name. Ctrl-C stops the server.
     """
     if everything and not stops:
         raise click.UsageError("--all goes with --stop")

@@ -1,14 +1,14 @@
-"""Start a server, tell how to ask it, and watch it."""
+"""The course of `ftk serve`: a server is started, watched, and stopped or left."""
 
-import json
 import signal
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import click
 
 from ftk.cli.follow import noted
+from ftk.cli.pasting import tell
 from ftk.cli.view import make_view
 from ftk.errors import Cancelled
 from ftk.runs.events import Event
@@ -42,7 +42,7 @@ class Call:
 
     order: Order
     manager: "Manager"
-    key: str | None
+    key: str | None = field(repr=False)
     variable: str | None
     as_json: bool
 
@@ -119,45 +119,3 @@ def _watch(launch: Launch, server: Server, call: Call, signals: list[int]) -> No
         if looks % LOOKS_PER_CHECK == 0 and not is_there(launch.record.backend, server):
             raise end_of(launch.record.backend, server, call.manager.advice())
         time.sleep(POLL)
-
-
-def tell(server: Server, key: Key | None, as_json: bool) -> None:
-    """Say that a server is ready, and how to ask it."""
-    endpoint = server.endpoint
-    if as_json:
-        made = key.value if key and not key.variable else None
-        told = {"id": server.id, "url": server.url, "models": endpoint.models, "runs": endpoint.runs, "key": made}
-        click.echo(json.dumps(told))
-        return
-    click.echo(f"{server.url} serves {', '.join(endpoint.models)}")
-    if key and not key.variable:
-        click.echo(f"key: {key.value} (it is shown this once)")
-    click.echo(f"\n{_curl(server, key)}\n\n{_python(server, key)}")
-
-
-def _question(server: Server) -> tuple[str, dict[str, Any]]:
-    """The path of a first request, and what it says."""
-    given = {"model": server.endpoint.models[0], "max_tokens": 32}
-    if server.endpoint.chats:
-        return "chat/completions", {**given, "messages": [{"role": "user", "content": "Hello"}]}
-    return "completions", {**given, "prompt": "Hello"}
-
-
-def _curl(server: Server, key: Key | None) -> str:
-    path, body = _question(server)
-    secret = f' -H "Authorization: Bearer {key.for_shell}"' if key else ""
-    return f"curl {server.url}/v1/{path}{secret} -H \"Content-Type: application/json\" -d '{json.dumps(body)}'"
-
-
-def _python(server: Server, key: Key | None) -> str:
-    path, body = _question(server)
-    secret = f'os.environ["{key.variable}"]' if key and key.variable else repr(key.value if key else "none")
-    given = ", ".join(f"{name}={json.dumps(value)}" for name, value in body.items())
-    text = "message.content" if server.endpoint.chats else "text"
-    return "\n".join(
-        [
-            "import os, openai" if key and key.variable else "import openai",
-            f'client = openai.OpenAI(base_url="{server.url}/v1", api_key={secret})',
-            f"print(client.{path.replace('/', '.')}.create({given}).choices[0].{text})",
-        ]
-    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from ftk import files
 from ftk.config.resolve import Config
-from ftk.data.sources import COMPRESSED, LOCATED, DataSet, data_sets, exists, is_there
+from ftk.data.sources import COMPRESSED, ELSEWHERE, LOCATED, DataSet, data_sets, exists, is_there
 from ftk.errors import Problem, UsageError
 
 MODELS = ("base_model", "lora_model_dir")
@@ -47,7 +47,7 @@ def located_data(config: Config, folder: Path) -> dict[str, Any]:
 
 
 def _located(item: DataSet, folder: Path) -> str:
-    if ADDRESS in item.path:
+    if ADDRESS in item.path or item.is_elsewhere:
         return item.path
     found = locate(item.path, folder)
     return item.path if not exists(found) and item.is_on_hub(folder) else str(found)
@@ -56,7 +56,10 @@ def _located(item: DataSet, folder: Path) -> str:
 def data_problems(config: Config) -> list[Problem]:
     """The data sets that are neither here nor on the hub, and folders without files to read."""
     return [
-        problem for item in data_sets(config) if not item.is_on_hub(LOCATED) for problem in _data_problems(config, item)
+        problem
+        for item in data_sets(config)
+        if not (item.is_on_hub(LOCATED) or item.is_elsewhere)
+        for problem in _data_problems(config, item)
     ]
 
 
@@ -82,7 +85,12 @@ def put_data(config: Config, draft: Path) -> dict[str, Any]:
 
     :returns: the keys of the data sets, with their paths in the run.
     """
-    return _changed(config, lambda item: _put(item, draft) if item.is_local(LOCATED) else dict(item.entry))
+    return _changed(config, lambda item: _put(item, draft) if item.is_local(LOCATED) else _left(item))
+
+
+def _left(item: DataSet) -> dict[str, Any]:
+    """An entry whose data stay where they are."""
+    return {**item.entry, "path": item.path.removeprefix(ELSEWHERE)}
 
 
 def _put(item: DataSet, draft: Path) -> dict[str, Any]:

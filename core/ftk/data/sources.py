@@ -39,6 +39,9 @@ SPLITS = {
 LOCATED = Path("/dev/null")
 """The root of paths that are located: those of this machine are absolute, and nothing lies below it."""
 
+ELSEWHERE = "backend:"
+"""How the path of data begins that lie where the run works, such as on a volume that its backend mounts."""
+
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -70,6 +73,11 @@ class DataSet:
     def path(self) -> str:
         """What the entry's `path` says."""
         return str(self.entry["path"])
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the entry names files where the run will work, which this machine may not have."""
+        return self.path.startswith(ELSEWHERE)
 
     @property
     def split(self) -> str:

@@ -4,7 +4,7 @@ import ipaddress
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ftk.errors import UsageError
 
@@ -20,7 +20,7 @@ class Key:
     :param variable: the environment variable that holds it; None for one that nobody knows yet, and is shown once.
     """
 
-    value: str
+    value: str = field(repr=False)
     variable: str | None
 
     @property

@@ -1,7 +1,7 @@
 """What is to be served, from the call to a description that a backend can start."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ftk.command import Environment
 from ftk.config.resolve import Config
@@ -52,7 +52,7 @@ class Launch:
     environment: Environment
     host: str
     port: int
-    key: str | None
+    key: str | None = field(repr=False)
 
     def start(self) -> Server:
         """Start it; return before it is ready."""

@@ -17,6 +17,9 @@ PATIENCE = 5.0
 POLL = 0.2
 """Seconds between two looks."""
 
+LOOKS_PER_CHECK = 5
+"""Looks between two checks that the server has not ended, which may cost more."""
+
 LAST = 20_000
 """Bytes at the end of a server's output in which its words stand."""
 
@@ -59,10 +62,13 @@ def wait_until_ready(
     :param tell: is told the seconds, every now and then.
     :returns: whether it answers.
     """
-    began = time.monotonic()
-    while not stopped() and is_there(backend, server):
+    began, looks = time.monotonic(), 0
+    while not stopped():
         if is_ready(server):
-            return True
+            return is_there(backend, server)
+        if looks % LOOKS_PER_CHECK == 0 and not is_there(backend, server):
+            return False
+        looks += 1
         tell(time.monotonic() - began)
         time.sleep(POLL)
     return False

@@ -7,6 +7,7 @@ from jinja2 import TemplateError
 from starlette.responses import Response, StreamingResponse
 from transformers.cli.serving.chat_completion import ChatCompletionHandler
 from transformers.cli.serving.completion import CompletionHandler
+from transformers.cli.serving.utils import Modality
 
 from ftk_transformers.server.answering import Answering
 from ftk_transformers.server.generating import Line
@@ -36,8 +37,6 @@ class Models:
 
     def get_model_modality(self, model: Any, processor: Any = None) -> Any:
         """All of them answer with text."""
-        from transformers.cli.serving.utils import Modality
-
         return Modality.LLM
 
     def shutdown(self) -> None:

@@ -115,6 +115,21 @@ def test_every_kind_of_adapter_passes(
     assert found["ok"] is True, found["text"]
 
 
+def test_a_distance_that_rounding_does_not_explain_fails(
+    make_base, make_adapter, tokenizer, data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where peft merges wrongly in the same way, which no adapter here makes it do."""
+    base, merged = make_base("llama"), tmp_path / "merged"
+    adapter = make_adapter(base, **LINEAR)
+    merge(str(base), str(adapter), str(merged), str(tokenizer))
+    unmerged = load_file(base / "model.safetensors")
+    save_file(unmerged, merged / "model.safetensors", {"format": "pt"})
+    monkeypatch.setattr("ftk_merge.folded.fold", lambda model, merged: model.base_model.disable_adapter_layers())
+    found = compare(base, adapter, merged, data)
+    assert (found["ok"], found["distance"] < found["tolerance"]) == (False, True)
+    assert ", and explains 0.0001 at most" in found["text"]
+
+
 def test_another_type_than_the_bases_passes(make_base, make_adapter, tokenizer, data, tmp_path: Path) -> None:
     base, merged = make_base("llama"), tmp_path / "merged"
     adapter = make_adapter(base, **LINEAR)

@@ -16,6 +16,7 @@ from ftk_transformers.advice import ADVICE
         ("CUDA error: CUDA driver version is insufficient for CUDA runtime version", "driver is too old", "update"),
         ("CUDA error: no kernel image is available for execution on the device", "no code for this GPU", "install"),
         ("RuntimeError: CUDA error: device-side assert triggered", "an index out of range", "CUDA_VISIBLE_DEVICES"),
+        ("ModuleNotFoundError: No module named 'uvicorn'", "the libraries of the embedded server", "pip install"),
         ("ValueError: Target modules {'x'} not found in the base model.", "lora_target_modules", "correct the names"),
     ],
 )

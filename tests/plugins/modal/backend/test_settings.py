@@ -87,12 +87,12 @@ def test_all_is_told_with_its_line_before_anything_is_sent(lonely: Ftk) -> None:
     config.write_text(config.read_text() + "  resources: {gpu: nonsense}\n  modal:\n    retries: 11\n    gpus: 2\n")
     wrong = lonely("run", "config.yml", "--plugin", "abacus.py")
     assert wrong.returncode == 2
-    assert "config.yml:13: `ftk.modal.gpus` is read by nothing" in wrong.stderr
+    assert "config.yml:14: `ftk.modal.gpus` is read by nothing" in wrong.stderr
     config.write_text(config.read_text().replace("    gpus: 2\n", ""))
     refused = lonely("run", "config.yml", "--plugin", "abacus.py")
     assert refused.returncode == 2
-    assert "config.yml:10: Modal has no GPU 'NONSENSE'" in refused.stderr
-    assert "config.yml:12: Modal retries at most 10 times; write 10" in refused.stderr
+    assert "config.yml:11: Modal has no GPU 'NONSENSE'" in refused.stderr
+    assert "config.yml:13: Modal retries at most 10 times; write 10" in refused.stderr
 
 
 def test_a_gpu_comes_from_the_flag_or_from_the_seeds_variable(lonely: Ftk) -> None:
@@ -112,23 +112,29 @@ def test_this_machine_hires_nothing(lonely: Ftk) -> None:
     assert "the environment variable GPU_CONFIG: this machine has what it has, and hires no gpu" in done.stderr
 
 
-def _functions(options: Options) -> dict[str, Any]:
-    """The definitions of the Functions of an app, as they would be sent."""
-    app = Site(Recipe("ftk", (("debian_slim", (), {}),), "python"), options, Names("r", "c"), is_own=True).build()
-    return {name: function.spec for name, function in app.registered_functions.items()}
-
-
-def test_commands_get_what_was_asked_for() -> None:
-    block = {**_defaults(), "region": "us-east", "cloud": "aws", "timeout": "12h"}
-    specs = _functions(Options(block, {"gpu": ["h100:2", "a100-80gb:2"], "cpu": 8, "memory": "64GiB"}))
-    assert sorted(specs) == ["drive", "execute", "execute_on_gpu", "visit"]
-    trained = specs["execute_on_gpu"]
-    assert trained.gpus == ["H100:2", "A100-80GB:2"]
-    assert (trained.cpu, trained.memory, trained.cloud) == (8, 65536, "aws")
-    assert not specs["execute"].gpus
-    assert not specs["drive"].gpus
-    assert specs["drive"].cpu == 0.5
-    assert set(trained.volumes) == {"/runs", "/cache"}
+def test_commands_get_what_was_asked_for(far: Ftk, standin: Any) -> None:
+    block = {**_defaults(), "region": ["us-east", "eu"], "cloud": "aws", "timeout": "12h", "retries": 3}
+    options = Options(block, {"gpu": ["h100:2", "a100-80gb:2"], "cpu": 8, "memory": "64GiB"})
+    recipe = Recipe("ftk", (("debian_slim", (), {"python_version": "3.11"}),), "python")
+    Site(recipe, options, Names("r", "c"), is_own=True).build().deploy()
+    sent = [request.message for request in standin.requests("FunctionCreate")][-4:]
+    made = {item.function.function_name or item.function_data.function_name: item for item in sent}
+    assert sorted(made) == ["drive", "execute", "execute_on_gpu", "visit"]
+    [h100, a100] = made["execute_on_gpu"].function_data.ranked_functions
+    kinds = [item.function.resources.gpu_config for item in (h100, a100)]
+    assert [(item.gpu_type, item.count) for item in kinds] == [("H100", 2), ("A100-80GB", 2)]
+    trained = h100.function
+    assert (trained.resources.milli_cpu, trained.resources.memory_mb) == (8000, 65536)
+    assert trained.retry_policy.retries == 3
+    assert trained.retry_policy.initial_delay_ms == 0
+    assert (trained.timeout_secs, trained.single_use_containers) == (43200, True)
+    assert list(trained.scheduler_placement.regions) == ["us-east", "eu"]
+    assert trained.cloud_provider_str == "aws"
+    assert {mount.mount_path for mount in trained.volume_mounts} == {"/runs", "/cache"}
+    driver = made["drive"].function
+    assert not driver.resources.gpu_config.count
+    assert (driver.resources.milli_cpu, driver.timeout_secs, driver.retry_policy.retries) == (500, 86400, 10)
+    assert not made["execute"].function.resources.gpu_config.count
 
 
 def test_units_are_understood() -> None:

@@ -76,9 +76,9 @@ def sleep(seconds: float) -> None:
 
 
 @app.function()
-def wait(seconds: float) -> None:
+def wait(seconds: float, beside: int = 86400) -> None:
     """Wait, beside a process that would outlive this one."""
-    subprocess.Popen(["sleep", "86399"], start_new_session=True)
+    subprocess.Popen(["sleep", str(beside)], start_new_session=True)
     print("waiting", flush=True)
     time.sleep(seconds)
 

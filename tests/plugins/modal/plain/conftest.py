@@ -53,24 +53,11 @@ def deployed(standin: Standin, run: Run, wheel: Path) -> str:
     return "plain"
 
 
-def _write_wheel(path: Path) -> None:
-    info = "tiny_bell-1.0.dist-info"
-    content = {
-        "tiny_bell.py": "def ring():\n    return 'ding'\n",
-        f"{info}/METADATA": "Metadata-Version: 2.1\nName: tiny_bell\nVersion: 1.0\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": "[plain.bells]\ntiny = tiny_bell:ring\n",
-        f"{info}/RECORD": "",
-    }
-    with zipfile.ZipFile(path, "w") as wheel:
-        for name, text in content.items():
-            wheel.writestr(name, text)
-
-
-@pytest.fixture(scope="session")
-def client(standin: Standin) -> None:
+@pytest.fixture
+def client(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets the `modal` of this process use the stand-in."""
-    os.environ.update(standin.variables)
+    for name, value in standin.variables.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
@@ -84,3 +71,17 @@ def until() -> Callable[[Callable[[], object]], None]:
             time.sleep(0.02)
 
     return wait
+
+
+def _write_wheel(path: Path) -> None:
+    info = "tiny_bell-1.0.dist-info"
+    content = {
+        "tiny_bell.py": "def ring():\n    return 'ding'\n",
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: tiny_bell\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": "[plain.bells]\ntiny = tiny_bell:ring\n",
+        f"{info}/RECORD": "",
+    }
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, text in content.items():
+            wheel.writestr(name, text)

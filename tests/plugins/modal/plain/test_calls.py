@@ -1,5 +1,6 @@
 """Calls that outlive their client, fail, are repeated, or are stopped."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -39,11 +40,13 @@ def test_cancelling_a_call_stops_its_work(deployed, standin, until):
 
 
 def test_cancelling_a_call_can_end_its_container_and_all_processes_in_it(deployed, standin, until):
-    call = modal.Function.from_name(deployed, "wait").spawn(600)
+    beside = 100_000 + os.getpid()
+    call = modal.Function.from_name(deployed, "wait").spawn(600, beside)
     until(lambda: "waiting" in standin.output(call.object_id))
+    assert subprocess.run(["pgrep", "-f", f"^sleep {beside}"], stdout=subprocess.DEVNULL).returncode == 0
     call.cancel(terminate_containers=True)
     until(lambda: not standin.containers("wait"))
-    assert subprocess.run(["pgrep", "-f", "^sleep 86399"]).returncode == 1
+    assert subprocess.run(["pgrep", "-f", f"^sleep {beside}"]).returncode == 1
 
 
 @pytest.mark.slow

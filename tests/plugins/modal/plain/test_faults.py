@@ -1,5 +1,7 @@
 """Faults that are asked for, as the client sees them."""
 
+import time
+
 import modal
 import pytest
 
@@ -25,6 +27,17 @@ class TestInThisProcess:
         with pytest.raises(modal.exception.Error, match="KEY"):
             modal.Secret.from_name("without", required_keys=["KEY"]).hydrate()
         standin.delete_secret("without")
+
+    def test_there_is_no_other_environment(self):
+        with pytest.raises(modal.exception.NotFoundError, match="Environment 'elsewhere'"):
+            modal.Volume.from_name("any", create_if_missing=True, environment_name="elsewhere").hydrate()
+
+    def test_calls_can_be_slow(self, standin):
+        standin.delay("VolumeList", 0.2)
+        started = time.monotonic()
+        modal.Volume.objects.list()
+        standin.delay("VolumeList", 0)
+        assert time.monotonic() - started >= 0.2
 
     def test_the_client_gets_over_a_call_that_fails_once(self, standin):
         standin.fail("VolumeList", "UNAVAILABLE")

@@ -29,9 +29,9 @@ def test_commands_of_an_image_leave_what_they_write(try_image, standin):
     image = f".env({{'WORD': 'early'}}).workdir('/place'){image}"
     body = "import os; print('made', open('/made/word').read().strip(), os.environ['WORD'], os.getcwd())"
     assert "made early late /place" in try_image(image, body)
-    built = len(standin.call("images"))
+    built = len(standin.images())
     assert "made early late /place" in try_image(image, body)
-    assert len(standin.call("images")) == built
+    assert len(standin.images()) == built
 
 
 def test_an_image_whose_command_fails_is_told(try_image):

@@ -23,7 +23,7 @@ with running.start() as standin:
     while not any(one["inputs"] for one in standin.containers("wait")):
         pass
     print(standin.folder, standin.containers("wait")[0]["pid"], flush=True)
-    input()
+    sys.stdin.read()
 """
 
 

@@ -36,6 +36,26 @@ def test_changes_of_two_are_both_kept(volume, make):
     assert contents(one.folder) == contents(volume)
 
 
+def test_what_is_appended_is_seen_after_a_commit(volume, make):
+    one, other = make("one"), make("other")
+    with (one.folder / "folder" / "file").open("a") as file:
+        file.write(" and more")
+    assert contents(volume) == {"folder/file": "first"}
+    one.commit()
+    assert contents(volume) == {"folder/file": "first and more"}
+    assert contents(other.folder) == {"folder/file": "first"}
+    other.reload()
+    assert contents(other.folder) == {"folder/file": "first and more"}
+
+
+def test_a_large_file_is_not_copied(volume, make):
+    one, other = make("one"), make("other")
+    (one.folder / "large").write_bytes(bytes(2 << 20))
+    one.commit()
+    other.reload()
+    assert (other.folder / "large").samefile(one.folder / "large")
+
+
 def test_the_last_who_commits_a_file_wins(volume, make):
     one, other = make("one"), make("other")
     replace(one.folder / "folder" / "file", "of one")

@@ -35,7 +35,7 @@ def test_pieces_of_an_answer_come_as_they_are_sent_and_only_to_who_may_ask(deplo
     url = modal.Function.from_name(deployed, "echo").get_web_url()
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(url, b"question")
-    standin.call("put_proxy_token", key="wk-1", secret="ws-1")
+    standin.put_proxy_token("wk-1", "ws-1")
     content = b"question" * 500_000
     request = urllib.request.Request(url, content, {"Modal-Key": "wk-1", "Modal-Secret": "ws-1"}, method="POST")
     with urllib.request.urlopen(request, timeout=30) as answer:
@@ -45,7 +45,7 @@ def test_pieces_of_an_answer_come_as_they_are_sent_and_only_to_who_may_ask(deplo
 
 
 @pytest.mark.slow
-def test_the_url_of_a_stopped_app_leads_nowhere(run, standin, tmp_path):
+def test_the_url_of_a_stopped_app_leads_nowhere(run, standin, until, tmp_path):
     (tmp_path / "brief.py").write_text(SOURCE)
     run("modal", "deploy", tmp_path / "brief.py")
     url = modal.Function.from_name("brief", "serve").get_web_url()
@@ -54,4 +54,4 @@ def test_the_url_of_a_stopped_app_leads_nowhere(run, standin, tmp_path):
     run("modal", "app", "stop", "brief", "--yes")
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(url, timeout=30)
-    assert standin.containers("serve") == []
+    until(lambda: not standin.containers("serve"))

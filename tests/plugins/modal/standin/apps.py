@@ -15,9 +15,9 @@ from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
 from .environments import NAME
+from .errors import not_found
 from .functions import Function, Functions
 from .ids import new_id
-from .service import not_found
 
 STOPPED = api_pb2.APP_STATE_STOPPED
 

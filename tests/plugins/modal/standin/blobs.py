@@ -11,9 +11,9 @@ from pathlib import Path
 from aiohttp import web
 from modal_proto import api_pb2
 
+from .errors import not_found
 from .ids import new_id
 from .record import CLIENT, CONTAINER, Record
-from .service import not_found
 
 
 class Blobs:

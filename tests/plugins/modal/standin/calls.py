@@ -17,9 +17,9 @@ from google.protobuf.empty_pb2 import Empty
 from modal_proto import api_pb2
 
 from .changes import Changes
+from .errors import not_found
 from .functions import Functions
 from .ids import new_id
-from .service import not_found
 
 Result = api_pb2.GenericResult
 Messages = Iterable[tuple[int, api_pb2.FunctionInput]]  # with their numbers in the call

@@ -20,16 +20,16 @@ from .apps import STOPPED, Apps
 from .boxes import Box
 from .calls import Calls, Input, Result
 from .changes import Changes
+from .errors import not_found
 from .functions import Function
 from .ids import new_id
 from .launching import Launching
 from .logs import STDERR, STDOUT, Logs, lines_of
-from .service import not_found
 from .views import View
 
 GRACE = 30  # seconds between interrupting a container and killing it
 LAST_GRACE = 5  # the same, when the stand-in ends
-BACKGROUND = 3.0  # seconds between commits of volumes in the background
+BACKGROUND = 1.0  # seconds between commits of volumes in the background
 MOST = 10  # containers of a function, if it does not say
 
 

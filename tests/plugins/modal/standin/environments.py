@@ -7,8 +7,8 @@ environments, members, roles, limits.
 from google.protobuf.empty_pb2 import Empty
 from modal_proto import api_pb2
 
+from .errors import not_found
 from .ids import new_id
-from .service import not_found
 
 NAME = "main"
 BUILDER_VERSION = "2025.06"
@@ -27,7 +27,7 @@ class Environments:
         self, request: api_pb2.EnvironmentGetOrCreateRequest, caller: str
     ) -> api_pb2.EnvironmentGetOrCreateResponse:
         if request.deployment_name not in ("", NAME):
-            raise not_found(f"environment {request.deployment_name}")
+            raise not_found(f"Environment '{request.deployment_name}'")
         settings = api_pb2.EnvironmentSettings(image_builder_version=BUILDER_VERSION)
         metadata = api_pb2.EnvironmentMetadata(name=NAME, settings=settings)
         return api_pb2.EnvironmentGetOrCreateResponse(environment_id=self._id, metadata=metadata)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from modal_proto import api_pb2
 
+from .errors import not_found
 from .ids import new_id
-from .service import not_found
 
 Metadata = api_pb2.FunctionHandleMetadata
 

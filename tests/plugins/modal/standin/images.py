@@ -26,10 +26,10 @@ from . import boxes
 from .changes import Changes
 from .enter import Spec
 from .environments import BUILDER_VERSION
+from .errors import not_found
 from .ids import new_id
 from .mounts import Mounts
 from .secrets import Secrets
-from .service import not_found
 
 Result = api_pb2.GenericResult
 

@@ -13,8 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from modal_proto import api_pb2
 
 from .blobs import Blobs
+from .errors import not_found
 from .ids import new_id
-from .service import not_found
 
 
 class Mounts:

@@ -92,6 +92,14 @@ class Standin:
         """Forget a secret."""
         self.call("delete_secret", name=name)
 
+    def put_proxy_token(self, key: str, secret: str) -> None:
+        """Let requests with these into web functions that need some."""
+        self.call("put_proxy_token", key=key, secret=secret)
+
+    def images(self) -> list[dict[str, Any]]:
+        """The images in the order of their making, with their commands and the output of these."""
+        return list(self.call("images"))
+
     def delay(self, method: str, seconds: float) -> None:
         """Make calls of a method by clients slow; `*` is every method, 0 seconds end it."""
         self.call("delay", method=method, seconds=seconds)

@@ -13,8 +13,8 @@ from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
 from .environments import NAME
+from .errors import not_found
 from .ids import new_id
-from .service import not_found
 
 
 @dataclass

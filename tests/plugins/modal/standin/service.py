@@ -12,6 +12,8 @@ from typing import Any
 from grpclib import GRPCError, Status
 from modal_proto import api_grpc
 
+from .environments import NAME
+from .errors import not_found
 from .faults import Faults
 from .record import CLIENT, Record
 
@@ -38,6 +40,8 @@ class Service:
         self._record.message(self._caller, name, request)
         if self._caller == CLIENT:
             await self._faults.before(name, stream.metadata)
+        if (environment := getattr(request, "environment_name", "")) not in ("", NAME):
+            raise not_found(f"Environment '{environment}'")
         if name not in self._methods:
             raise GRPCError(Status.UNIMPLEMENTED, f"the stand-in does not model {name}")
         answer = self._methods[name](request, self._caller)
@@ -52,8 +56,3 @@ def methods_of(subjects: Sequence[object]) -> dict[str, Method]:
     """The methods that the subjects model, by name."""
     names = [name for name in vars(api_grpc.ModalClientBase) if name[0].isupper()]
     return {name: getattr(subject, name) for name in names for subject in subjects if hasattr(subject, name)}
-
-
-def not_found(what: str) -> GRPCError:
-    """The error for an object that does not exist."""
-    return GRPCError(Status.NOT_FOUND, f"{what} not found")

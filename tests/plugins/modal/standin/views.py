@@ -1,9 +1,8 @@
 """What a container sees of a volume: its own view, which commits and reloads make equal to the volume.
 
-Models that files which a container makes, replaces or removes are seen by others after a commit alone, and those of
-others in the container after a reload, which commits first; the last who commits a file wins. A view is a folder with
-links to the files of the volume, so that it costs no copies; therefore, unlike there, what is written *into* a file
-that the volume has already is seen by all at once.
+Models that what a container writes is seen by others after a commit alone, and what others write in the container
+after a reload, which commits first; the last who commits a file wins. A view is a folder with copies of the small
+files of the volume, and links to the large ones, to which therefore, unlike there, nothing can be appended unseen.
 """
 
 import os
@@ -13,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 Version = tuple[int, int, int]
+
+LARGE = 1 << 20  # bytes from which a file is not copied
 
 
 class View:
@@ -36,7 +37,7 @@ class View:
                 _remove(self._volume / path)
         for path, version in mine.items():
             if self._base.get(path) != version:
-                _link(self.folder / path, self._volume / path)
+                _put(self.folder / path, self._volume / path)
         self._base = mine
 
     def reload(self) -> None:
@@ -47,7 +48,7 @@ class View:
             if path not in theirs:
                 _remove(self.folder / path)
         for path in theirs:
-            _link(self._volume / path, self.folder / path)
+            _put(self._volume / path, self.folder / path)
         self._base = _versions(self.folder)
 
 
@@ -69,8 +70,8 @@ def _walk(folder: Path) -> Iterator[tuple[str, Version]]:
                     yield entry.path, (about.st_ino, about.st_mtime_ns, about.st_size)
 
 
-def _link(source: Path, target: Path) -> None:
-    """Let the target be the same as the source, whatever it was; nothing, if the source has vanished."""
+def _put(source: Path, target: Path) -> None:
+    """Let the target be as the source is, whatever it was; nothing, if the source has vanished."""
     if _is_folder(source):
         if not _is_folder(target):
             target.unlink(missing_ok=True)
@@ -81,7 +82,10 @@ def _link(source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.part")
         with suppress(FileNotFoundError):
-            os.link(source, part, follow_symlinks=False)
+            if source.is_symlink() or source.stat().st_size < LARGE:
+                shutil.copy2(source, part, follow_symlinks=False)
+            else:
+                os.link(source, part)
             part.rename(target)
 
 
@@ -99,7 +103,11 @@ def _is_folder(path: Path) -> bool:
 
 
 def _same(one: Path, other: Path) -> bool:
+    """Whether two files are one, or copies of each other."""
     try:
-        return os.path.samestat(one.lstat(), other.lstat())
+        first, second = one.lstat(), other.lstat()
     except FileNotFoundError:
         return False
+    return os.path.samestat(first, second) or all(
+        getattr(first, name) == getattr(second, name) for name in ("st_mode", "st_mtime_ns", "st_size")
+    )

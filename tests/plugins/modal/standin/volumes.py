@@ -18,9 +18,9 @@ from modal_proto import api_pb2
 
 from .blobs import Blobs
 from .environments import NAME
+from .errors import not_found
 from .ids import new_id
 from .mounts import Mounts
-from .service import not_found
 
 BLOCK = 8 << 20
 

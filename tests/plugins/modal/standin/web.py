@@ -116,9 +116,9 @@ class Web:
                             return response
                 if call.finished and seen == len(call.data_out):
                     return response or _failure(call)
-        except ConnectionError:
+        except ConnectionError:  # whoever asked has gone
             self._calls.cancel(call.inputs)
-            raise
+            return response or web.Response()
 
     async def close(self) -> None:
         """Serve nothing more."""
