@@ -146,7 +146,7 @@ class ModalBackend:
         if self.activity(run_id) != "idle":
             raise UsageError(f"{run_id} is being worked on", f"`ftk cancel {run_id}` stops it")
         if server := self._servers.of_run(run_id):
-            raise UsageError(f"{run_id} is being served", f"`ftk deploy --stop {server.id}` ends that")
+            raise UsageError(f"{run_id} is being served", f"`ftk serve --stop {server.id}` ends that")
         self.store.remove(f"{INDEX}/{run_id}")
         self.store.remove(run_id)
         self._reader.forget()

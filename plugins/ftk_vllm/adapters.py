@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,13 @@ INITIALISATIONS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
 """Those by name that leave the base model as it is."""
 
 
-def max_rank(folders: list[Path]) -> int:
+def room_for(folders: Sequence[Path]) -> int:
     """The rank for which vLLM has to make room.
 
-    :param folders: of adapters.
-    :raises FtkError: where it has room for none so high.
+    :param folders: of adapters that are not refused.
     """
-    highest = max(_highest_rank(_config(folder)) for folder in folders)
-    for rank in RANKS:
-        if highest <= rank:
-            return rank
-    raise FtkError(f"vLLM serves adapters up to rank {RANKS[-1]}; this one has {highest}", _MERGE)
+    highest = max(_rank(_config(folder)) for folder in folders)
+    return next(rank for rank in RANKS if highest <= rank)
 
 
 def refuse_adapter(name: str, folder: Path) -> None:
@@ -44,10 +40,8 @@ def refuse_adapter(name: str, folder: Path) -> None:
     :raises FtkError: saying to merge it.
     """
     if found := _find_unserved(folder):
-        raise FtkError(f"vLLM cannot serve the adapter of {name} beside its base model: {found}", _MERGE)
-
-
-_MERGE = "merge it and serve the whole model: `ftk merge RUN`, then `ftk serve RUN`"
+        remedy = f"merge it and serve the whole model: `ftk merge {name}`, then `ftk serve {name}`"
+        raise FtkError(f"vLLM cannot serve the adapter of {name} beside its base model: {found}", remedy)
 
 
 def _find_unserved(folder: Path) -> str | None:
@@ -56,6 +50,8 @@ def _find_unserved(folder: Path) -> str | None:
         return f"it is {kind}, not LoRA"
     if found := [key for key in REFUSED if config.get(key)]:
         return f"it has {found[0]}"
+    if (rank := _rank(config)) > RANKS[-1]:
+        return f"its rank {rank} is above {RANKS[-1]}"
     start = config.get("init_lora_weights")
     if isinstance(start, str) and start.lower() not in INITIALISATIONS:
         return f"init_lora_weights: {start} has changed the base model"
@@ -64,7 +60,7 @@ def _find_unserved(folder: Path) -> str | None:
     return None
 
 
-def _highest_rank(config: Mapping[str, Any]) -> int:
+def _rank(config: Mapping[str, Any]) -> int:
     ranks: list[int] = [config["r"], *(config.get("rank_pattern") or {}).values()]
     return max(ranks)
 

@@ -3,25 +3,14 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ftk.plugin import (
-    HOST,
-    PORT,
-    PYTHON,
-    Artifact,
-    Command,
-    Endpoint,
-    FtkError,
-    Run,
-    Served,
-    UsageError,
-    tokenizer_digest,
-)
+from ftk.plugin import HOST, PORT, PYTHON, Artifact, Command, Endpoint, Run, Served
 from ftk_vllm import cpu, passed
-from ftk_vllm.adapters import max_rank, refuse_adapter
-from ftk_vllm.architecture import Architecture, read_architecture, tokens_of
+from ftk_vllm.adapters import room_for
+from ftk_vllm.architecture import Architecture, read_architecture
+from ftk_vllm.refusals import refuse
 
 MODULE = "vllm.entrypoints.openai.api_server"
-"""Which is what `vllm serve` runs; that script is missing beside the packages for CPUs."""
+"""What `vllm serve` runs; that script looks for a distribution called `vllm`, which the one for CPUs is not."""
 
 KEY_VARIABLE = "VLLM_API_KEY"
 
@@ -46,7 +35,7 @@ def describe(run: Run, models: Sequence[Served], environment: str) -> Endpoint:
     folder = models[0].model.folder
     architecture = read_architecture(run.path(folder))
     on_cpu = run.accelerator().kind == "cpu"
-    _refuse(run, models, architecture)
+    refuse(run, models, architecture)
     name = next((item.name for item in models if item.model.adapter is None), BASE)
     what = ("--model", folder, "--tokenizer", run.tokenizer(), "--served-model-name", name)
     argv = [
@@ -59,41 +48,6 @@ def describe(run: Run, models: Sequence[Served], environment: str) -> Endpoint:
         *run.config.ftk["serve"]["arguments"],
     ]
     return Endpoint(Command(tuple(argv), environment, variables=_variables(run, on_cpu)), key_variable=KEY_VARIABLE)
-
-
-def _refuse(run: Run, models: Sequence[Served], architecture: Architecture) -> None:
-    """Stop at what vLLM would refuse after half a minute, or not at all."""
-    passed.refuse_own(run.config.ftk["serve"]["arguments"])
-    if run.accelerator().kind == "cpu":
-        cpu.refuse_head_size(architecture)
-    first = next((item for item in models if item.model.adapter), None)
-    for item in models:
-        if item.model.adapter and first and first.model.adapter:
-            refuse_adapter(item.name, run.path(item.model.adapter))
-            _refuse_tokenizer(run, first, item)
-    _refuse_added_tokens(run, architecture)
-
-
-def _refuse_tokenizer(run: Run, first: Served, other: Served) -> None:
-    """Stop at adapters that were trained with different tokenizers or templates: vLLM has one for all."""
-    one, another = (tokenizer_digest(run.path(item.model.adapter)) for item in (first, other) if item.model.adapter)
-    if one != another:
-        different = sorted(name for name in {*one, *another} if one.get(name) != another.get(name))
-        raise UsageError(
-            f"{first.name} and {other.name} were trained with different tokenizers ({', '.join(different)})",
-            "serve each on a port of its own",
-        )
-
-
-def _refuse_added_tokens(run: Run, architecture: Architecture) -> None:
-    """Stop at tokens without an embedding, with which vLLM would die."""
-    tokens = tokens_of(run.path(run.tokenizer()))
-    if architecture.embeddings and tokens > architecture.embeddings:
-        raise FtkError(
-            f"the run's tokenizer has {tokens} tokens and the base model {architecture.embeddings} embeddings,"
-            " to which vLLM adds none",
-            f"serve the merged model: `ftk merge {run.id}`, then `ftk serve {run.id}`",
-        )
 
 
 def _settings(run: Run, architecture: Architecture, on_cpu: bool) -> Iterator[str]:
@@ -124,7 +78,7 @@ def _adapters(run: Run, models: Sequence[Served], on_cpu: bool) -> Iterator[str]
     if not adapters:
         return
     count = cpu.slots(len(adapters)) if on_cpu else len(adapters)
-    rank = max_rank([run.path(adapter) for adapter in adapters.values()])
+    rank = room_for([run.path(adapter) for adapter in adapters.values()])
     yield from ("--enable-lora", "--max-loras", str(count), "--max-lora-rank", str(rank), "--lora-modules")
     # The server works in the run's folder.
     yield from (f"{name}={'../' * (adapter.root == 'runs')}{adapter.path}" for name, adapter in adapters.items())

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 from loggers import measure as measure_loggers
 from merging import measure as measure_merging
+from pulling import measure as measure_pulling
 from serving import measure as measure_serving
 from staging import measure as measure_staging
 from training import measure as measure_training
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--axolotl", type=Path, help="the command of an axolotl to compare staging and merging with")
     parser.add_argument("--layers", type=int, default=22, help="of the model that is merged")
     parser.add_argument("--width", type=int, default=2048, help="of the model that is merged")
+    parser.add_argument("--megabytes", type=int, default=300, help="of the file that is pulled")
     options = parser.parse_args(arguments)
     for name in options.names or BENCHMARKS:
         BENCHMARKS[name](options)
@@ -103,6 +105,11 @@ def loggers(options: argparse.Namespace) -> None:
     measure_loggers(options.steps, options.rounds)
 
 
+def pulling(options: argparse.Namespace) -> None:
+    """A file from Modal's stand-in by `ftk pull` against `modal volume get`; the target is 1.5 or less."""
+    measure_pulling(options.megabytes, min(options.rounds, 5))
+
+
 def _with_peak_memory(command: Command, variables: dict[str, str]) -> tuple[str, int]:
     """What a run prints, and the most bytes that its processes held together, looked at twice a second."""
     peak = 0
@@ -164,6 +171,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "training": training,
     "loggers": loggers,
     "merging": merging,
+    "pulling": pulling,
     "serving": serving,
 }
 

@@ -18,6 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.error import URLError
 
+Command = Sequence[str | Path]
+
 ROOT = Path(__file__).parent.parent.parent
 
 AT_ONCE = 16
@@ -34,28 +36,33 @@ PATIENCE = 120
 
 def measure(rounds: int) -> None:
     """Print the medians of both, in turn, and their ratios."""
-    python = os.environ["FTK_TEST_VLLM"]
+    python = os.environ.get("FTK_TEST_VLLM")
+    if python is None:
+        print("vLLM is left out: FTK_TEST_VLLM names an interpreter that has it")
+        return
     with tempfile.TemporaryDirectory() as folder:
-        cache = os.environ.get("FTK_TEST_CACHE") or f"{folder}/cache"
-        places = {**os.environ, "FTK_RUNS_DIR": f"{folder}/runs", "FTK_CACHE_DIR": f"{cache}/ftk"}
-        run = ["ftk", "run", ROOT / "configs/quickstart.yml", "--name", NAME, "--set", "max_steps=1"]
-        subprocess.run([*run, "--set", "ftk.evaluate.rows=0"], env=places, check=True, capture_output=True)
-        (model,) = Path(folder, "runs").glob("*/lora-out/merged")
-        serve = ["ftk", "serve", NAME, "--server", "vllm", "--set", f"ftk.environments.vllm={python}"]
-        vllm = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--served-model-name", NAME]
-        offline = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
-        starts: tuple[list[float], list[float]] = ([], [])
-        speeds: tuple[list[float], list[float]] = ([], [])
-        for _ in range(rounds):
-            for number, command in enumerate((serve, [*vllm, *BY_HAND.split()])):
-                seconds, speed = _served(command, {**places, **(offline if number else {})})
-                starts[number].append(seconds)
-                speeds[number].append(speed)
-    _print_ratio("start of vLLM by ftk / by hand", "s", starts)
-    _print_ratio("throughput of vLLM by ftk / by hand", "tokens/s", speeds)
+        calls = _calls(python, folder)
+        measured = [[_served(command, variables) for command, variables in calls] for _ in range(rounds)]
+    for number, (name, unit) in enumerate((("start", "s"), ("throughput", "tokens/s"))):
+        by_ftk, by_hand = (statistics.median(values[call][number] for values in measured) for call in (0, 1))
+        print(f"{name} of vLLM by ftk / by hand: {by_ftk:.1f} {unit} / {by_hand:.1f} {unit} = {by_ftk / by_hand:.2f}")
 
 
-def _served(command: Sequence[str | Path], variables: dict[str, str]) -> tuple[float, float]:
+def _calls(python: str, folder: str) -> list[tuple[Command, dict[str, str]]]:
+    """Both commands on the model of a run that is made in a folder, and their environments."""
+    cache = os.environ.get("FTK_TEST_CACHE") or f"{folder}/cache"
+    places = {**os.environ, "FTK_RUNS_DIR": f"{folder}/runs", "FTK_CACHE_DIR": f"{cache}/ftk"}
+    run: Command = ["ftk", "run", ROOT / "configs/quickstart.yml", "--name", NAME, "--set", "max_steps=1"]
+    subprocess.run([*run, "--set", "ftk.evaluate.rows=0"], env=places, check=True, capture_output=True)
+    (model,) = Path(folder, "runs").glob("*/lora-out/merged")
+    by_ftk: Command = ["ftk", "serve", NAME, "--server", "vllm", "--set", f"ftk.environments.vllm={python}"]
+    what: Command = ["--model", model, "--served-model-name", NAME]
+    by_hand: Command = [python, "-m", "vllm.entrypoints.openai.api_server", *what, *BY_HAND.split()]
+    variables = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+    return [(by_ftk, places), (by_hand, {**places, **variables})]
+
+
+def _served(command: Command, variables: dict[str, str]) -> tuple[float, float]:
     """Seconds until a server answers, and the tokens a second of its answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -97,8 +104,3 @@ def _ask(port: int, prompt: str) -> int:
     request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/completions", json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request) as answer:
         return int(json.load(answer)["usage"]["completion_tokens"])
-
-
-def _print_ratio(name: str, unit: str, values: tuple[list[float], list[float]]) -> None:
-    first, second = map(statistics.median, values)
-    print(f"{name}: {first:.1f} {unit} / {second:.1f} {unit} = {first / second:.2f}")

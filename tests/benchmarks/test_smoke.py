@@ -73,3 +73,10 @@ def test_the_ratios_of_vllm_are_printed(vllm_python: str, monkeypatch: pytest.Mo
     printed = _run("serving", "--rounds", "1")
     for name in ("start", "throughput"):
         assert re.search(rf"^{name} of vLLM by ftk / by hand: .* = \d+\.\d+$", printed, re.MULTILINE), name
+
+
+@pytest.mark.slow
+def test_the_ratio_of_pulling_is_printed() -> None:
+    pytest.importorskip("modal")
+    printed = _run("pulling", "--megabytes", "1", "--rounds", "1")
+    assert re.search(r"^pull of 1 MB / modal volume get: .* = \d+\.\d+$", printed.strip())

@@ -310,6 +310,25 @@ $ ls runs; ftk merge my-sql
 error: there are no runs in runs
   start one: `ftk run CONFIG`
 """,
+    "files of a run are brought here, and what is here is not brought again": """
+$ ftk run config.yml --json >/dev/null 2>&1; ftk pull latest lora-out --to models
+models/lora-out  ... files, ... MB
+$ ls models/lora-out/merged && ftk pull latest lora-out/merged --to models
+...
+models/lora-out/merged  ... files, ... MB, ... of them were here
+$ rm -r models/lora-out/merged; ftk pull latest --to models >/dev/null && cmp models/resolved.yml runs/*/resolved.yml; echo $?
+0
+$ ls models/lora-out
+...
+merged
+...
+$ ftk pull latest nothing
+error: ftk-... has no 'nothing'
+  `ftk pull ftk-...` brings all of it
+$ ftk deploy
+error: servers of the backend local end with this machine
+  `ftk serve --detach` starts one; or name another backend: --backend
+""",
     "a run at work is not removed, nor one that has not trained merged": """
 $ ftk run config.yml --detach --set toy_step_seconds=10
 ftk-... is running; `ftk attach ftk-...` shows it

@@ -4,8 +4,10 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ftk.testing.calls import Ftk
+from ftk_vllm.adapters import RANKS
+from ftk_vllm.cpu import HEAD_SIZES
 
 pytestmark = pytest.mark.slow
 
@@ -186,6 +190,47 @@ def test_bad_requests_get_a_status_of_their_own(merged: Server, body: dict[str, 
     assert caught.value.code == status
 
 
+def test_among_500_requests_no_good_one_is_lost(merged: Server) -> None:
+    good = {"model": "one", "prompt": "what is 2 and 2? ", "max_tokens": 4, "temperature": 0}
+
+    def status(number: int) -> int | str:
+        kind = number // 10 % 5 if number % 10 == 0 else None
+        if kind == 0:
+            return _status(merged, b'{"model": ')
+        if kind == 1:
+            return _status(merged, json.dumps({**good, "prompt": "x" * 2 * LARGEST}).encode())
+        if kind == 2:
+            return _status(merged, json.dumps(good).encode(), key="another")
+        if kind == 3:
+            return _status(merged, json.dumps({**good, "max_tokens": "many"}).encode())
+        if kind == 4:
+            return _cancelled(merged, {**good, "max_tokens": 200, "ignore_eos": True, "stream": True})
+        return _status(merged, json.dumps(good).encode())
+
+    with ThreadPoolExecutor(32) as pool:
+        found = Counter(pool.map(status, range(500)))
+    assert found == {200: 450, 400: 20, 413: 10, 401: 10, "cancelled": 10}
+    assert _answers(merged, "one", QUESTIONS[:1], KEY)
+
+
+def _status(server: Server, body: bytes, key: str = KEY) -> int:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{server['url']}/v1/completions", body, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return int(answer.status) if json.load(answer)["choices"][0]["text"] is not None else 0
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def _cancelled(server: Server, body: dict[str, Any]) -> str:
+    """Hang up after the first piece of an answer."""
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{server['url']}/v1/completions", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return "cancelled" if answer.readline().startswith(b"data:") else "lost"
+
+
 def test_killed_it_leaves_nothing(ftk: Ftk, merged: Server) -> None:
     processes = _processes(merged)
     assert len(processes) > 1
@@ -233,3 +278,12 @@ def test_smollm2_answers_as_infer_does(ftk: Ftk, start: Callable[..., Server]) -
     found = _answers(start("sql"), "sql", prompts, tokens=24)
     ftk("serve", "--stop", "sql")
     assert found == expected
+
+
+def test_what_is_known_of_vllm_is_what_it_says(vllm_python: str) -> None:
+    find = "import importlib.util; print(importlib.util.find_spec('vllm').submodule_search_locations[0])"
+    found = subprocess.run([vllm_python, "-I", "-c", find], capture_output=True, text=True, check=True)
+    package = Path(found.stdout.strip())
+    attention = (package / "v1" / "attention" / "backends" / "cpu_attn.py").read_text()
+    assert f"return [{', '.join(map(str, HEAD_SIZES))}]" in attention
+    assert f"MaxLoRARanks = Literal[{', '.join(map(str, RANKS))}]" in (package / "config" / "lora.py").read_text()

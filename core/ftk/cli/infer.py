@@ -1,10 +1,8 @@
 """`ftk infer`: ask a tuned model."""
 
 import json
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +12,6 @@ from ftk.cli.options import PATH, complete_run, json_option, place_options
 
 if TYPE_CHECKING:
     from ftk.runs.questions import Answers, Question
-
-    Ask = Callable[..., Answers]
-    """Takes questions, options as `hookspecs.generate` has them, and perhaps `show`, which is given events."""
 
 
 @click.command("infer", epilog='Example: ftk infer --field question="how many farms?" --run my-sql')
@@ -66,16 +61,17 @@ def command(
     """
     _refuse_mixture(prompt, fields, source, target, sampling)
     _refuse_both(url, model, run_name, base, backend)
+    from ftk.cli.answering import answer_aloud, answer_many, answer_quietly, run_answers, server_answers
     from ftk.errors import Cancelled
 
     questions = _questions(prompt, fields, source)
     options = {name: value for name, value in sampling.items() if value not in (None, ())}
     if url:
-        whom, ask = _server(url, model)
+        whom, ask = server_answers(url, model)
     else:
-        whom, ask = _run(run_name, base, runs_dir, backend, resumable=source is not None)
+        whom, ask = run_answers(run_name, base, runs_dir, backend, resumable=source is not None)
     try:
-        answers = (_ask_many if source else _ask_quietly if as_json else _ask_aloud)(ask, questions, options)
+        answers = (answer_many if source else answer_quietly if as_json else answer_aloud)(ask, questions, options)
     except Cancelled:
         click.echo("stopped; the same call goes on" if source and not url else "stopped", err=True)
         raise click.Abort from None
@@ -107,49 +103,6 @@ def _refuse_both(url: str | None, model: str | None, run_name: str | None, base:
         raise click.UsageError("--url asks a server: it goes with --model, not with --run, --base or --backend")
     if model and not url:
         raise click.UsageError("--model names one of a server's models: it goes with --url")
-
-
-def _run(
-    name: str | None, base: bool, runs_dir: Path | None, backend: str | None, resumable: bool
-) -> "tuple[dict[str, str], Ask]":
-    """How the person calls a run in JSON, and what asks it."""
-    from ftk.cli.options import open_backend
-    from ftk.runs.inference import ask, find_tuned
-
-    record = find_tuned(open_backend(runs_dir, backend)[0], name)
-    return {"run": record.id}, partial(ask, record, base=base, resumable=resumable)
-
-
-def _server(url: str, model: str | None) -> "tuple[dict[str, str], Ask]":
-    """How the person calls a server in JSON, and what asks it."""
-    from ftk.serving.asking import ask
-    from ftk.serving.client import Client
-    from ftk.serving.keys import KEY_VARIABLE
-
-    client = Client(url, model, os.environ.get(KEY_VARIABLE))
-    return {"url": client.url, "model": client.model}, partial(ask, client)
-
-
-def _ask_many(ask: "Ask", questions: "Sequence[Question]", options: Mapping[str, Any]) -> "Answers":
-    """The answers; the progress is shown."""
-    from ftk.cli.view import make_view
-
-    with make_view() as view:
-        return ask(questions, options, show=view.show)
-
-
-def _ask_quietly(ask: "Ask", questions: "Sequence[Question]", options: Mapping[str, Any]) -> "Answers":
-    return ask(questions, options)
-
-
-def _ask_aloud(ask: "Ask", questions: "Sequence[Question]", options: Mapping[str, Any]) -> "Answers":
-    """The only answer, printed as it comes."""
-    from ftk.cli.speaking import Speaker
-
-    speaker = Speaker()
-    answers = ask(questions, {**options, "stream": True}, show=speaker.show)
-    speaker.end(answers.answers[0]["text"])
-    return answers
 
 
 def _questions(prompt: str | None, fields: Sequence[str], source: Path | None) -> "list[Question]":

@@ -102,27 +102,51 @@ def _talk(conversation: Conversation, refuse_death: Callable[[], None]) -> None:
 
     :param refuse_death: stops when the server that is talked with has ended.
     """
-    at_terminal = sys.stdin.isatty()
-    if at_terminal:
-        import readline  # noqa: F401  (gives `input` editing and a history)
+    if not sys.stdin.isatty():
+        while _goes_on(conversation, _read, refuse_death):
+            pass
+        return
+    import readline  # noqa: F401  (gives `input` editing and a history)
 
-        click.echo(f"{RESET} begins anew, {QUIT} or Ctrl-D ends, Ctrl-C interrupts an answer", err=True)
-    while True:
-        try:
-            line = input("> ") if at_terminal else _read()
-            if line == QUIT:
-                return
-            _answer(conversation, line)
-        except EOFError:
-            click.echo("\n" * at_terminal, nl=False)
-            return
-        except KeyboardInterrupt:
-            if not at_terminal:
-                raise
+    click.echo(f"{RESET} begins anew, {QUIT} or Ctrl-D ends, Ctrl-C interrupts an answer", err=True)
+    talking = True
+    with noted(signal.SIGINT):
+        while talking:
+            try:
+                with _interruptible():
+                    talking = _goes_on(conversation, lambda: input("> "), refuse_death)
+            except KeyboardInterrupt:
+                click.echo("")
+    click.echo("")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Have Ctrl-C raise an exception in the block alone, and not in an instant between two."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _goes_on(conversation: Conversation, next_line: Callable[[], str], refuse_death: Callable[[], None]) -> bool:
+    """Do what the next line says, which is mostly to print an answer as it comes; whether there may be another."""
+    try:
+        line = next_line()
+        if line == QUIT:
+            return False
+        if line == RESET:
+            conversation.reset()
+        elif line.strip():
+            conversation.say(line, lambda piece: click.echo(piece, nl=False))
             click.echo("")
-        except FtkError as error:
-            refuse_death()
-            click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+    except EOFError:
+        return False
+    except FtkError as error:
+        refuse_death()
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+    return True
 
 
 def _read() -> str:
@@ -130,12 +154,3 @@ def _read() -> str:
     if not line:
         raise EOFError
     return line.rstrip("\n")
-
-
-def _answer(conversation: Conversation, line: str) -> None:
-    """Do what a line says, which is mostly to print an answer as it comes."""
-    if line == RESET:
-        conversation.reset()
-    elif line.strip():
-        conversation.say(line, lambda piece: click.echo(piece, nl=False))
-        click.echo("")

@@ -32,7 +32,7 @@ _TEMPLATE = """\
 {%- for message in messages -%}
 {%- if message['role'] == 'user' -%}
 {%- set text = (before if loop.first else '') + <BEFORE> + message['content'] + <AFTER> -%}
-{{- ((<START> + ('' if text.startswith(<UNGLUED>) else <GLUE>)) if loop.first else '') + text + <END> -}}
+{{- (<START> if loop.first else '') + text + <END> -}}
 {%- elif message['role'] == 'assistant' -%}
 {{- message['content'] + <EOS> -}}
 {%- else -%}
@@ -40,6 +40,8 @@ _TEMPLATE = """\
 {%- endif -%}
 {%- endfor -%}
 """
+
+_START_GLUED = "(<START> + ('' if text.startswith(<UNGLUED>) else <GLUE>))"
 
 
 def form_of_training(config: "Config", formats: Mapping[str, DatasetFormat], own: str | None) -> Turns | str | None:
@@ -80,6 +82,7 @@ def make_template(turns: Turns, tokenizer: RowTokenizer) -> str:
     without it.
     """
     start, end = tokenizer.around()
+    glue = _glue(tokenizer, start, end)
     values: dict[str, str | tuple[str, ...]] = {
         "BEFORE_SYSTEM": turns.before_system,
         "AFTER_SYSTEM": turns.after_system,
@@ -88,12 +91,13 @@ def make_template(turns: Turns, tokenizer: RowTokenizer) -> str:
         "BEFORE": turns.before,
         "AFTER": turns.after,
         "START": start,
-        "GLUE": _glue(tokenizer, start, end),
-        "UNGLUED": (" ", *tokenizer.tokens.values()),
+        "GLUE": glue,
+        "UNGLUED": tuple(dict.fromkeys([" ", *tokenizer.tokens.values()])),
         "END": end,
         "EOS": tokenizer.tokens.get("eos_token", ""),
     }
-    return re.sub("<([A-Z_]+)>", lambda found: _quoted(values[found[1]]), _TEMPLATE)
+    template = _TEMPLATE.replace("<START>", _START_GLUED) if glue else _TEMPLATE
+    return re.sub("<([A-Z_]+)>", lambda found: _quoted(values[found[1]]), template)
 
 
 def _quoted(value: str | tuple[str, ...]) -> str:

@@ -40,7 +40,8 @@ def ask(
     answers = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
-            for reply in pool.map(answer, questions):
+            # A single one is waited for here, where Ctrl-C ends it at once.
+            for reply in map(answer, questions) if len(questions) == 1 else pool.map(answer, questions):
                 answers.append(reply)
                 show(Event(time.time(), "generation", {"done": len(answers), "of": len(questions)}))
         except KeyboardInterrupt:

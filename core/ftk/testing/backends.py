@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from io import BytesIO
 
 from ftk.backend import Backend
 from ftk.command import PYTHON, Command, Environment
@@ -99,6 +100,25 @@ def files_can_be_read(subject: Subject) -> str | None:
     except FileNotFoundError:
         return None if b"base_model" in backend.open(record.id, "resolved.yml").read() else "resolved.yml is another"
     return "a file that is not there could be opened"
+
+
+def files_can_be_fetched(subject: Subject) -> str | None:
+    """The files of a run are listed with their sizes, and can be fetched whole."""
+    record = subject.newest()
+    stored = record.backend.stored(record.id, "")
+    with record.backend.open(record.id, "resolved.yml") as opened:
+        content = opened.read()
+    if "resolved.yml" not in stored or stored["resolved.yml"].size != len(content):
+        return f"it lists {dict(stored)}"
+    if list(record.backend.stored(record.id, "resolved.yml")) != ["resolved.yml"]:
+        return "one file is listed as something else"
+    if record.backend.stored(record.id, "no-such-folder"):
+        return "a folder that is not there has something in it"
+    stream, come = BytesIO(), []
+    record.backend.fetch(record.id, "resolved.yml", stream, come.append)
+    if stream.getvalue() != content or sum(come) != len(content):
+        return f"of {len(content)} bytes it fetches {len(stream.getvalue())}, and tells of {sum(come)}"
+    return None
 
 
 def scratch_comes_and_goes(subject: Subject) -> str | None:
@@ -222,6 +242,7 @@ def a_run_is_removed(subject: Subject) -> str | None:
 BACKEND_CHECKS: Sequence[Check[Subject]] = (
     runs_are_listed,
     files_can_be_read,
+    files_can_be_fetched,
     scratch_comes_and_goes,
     a_model_can_be_asked,
     a_server_is_kept,

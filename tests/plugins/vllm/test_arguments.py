@@ -144,6 +144,7 @@ def test_an_adapter_alone_on_a_gpu(make_run: Callable[..., Run], base: Path) -> 
     [
         ({"use_dora": True}, "it has use_dora"),
         ({"peft_type": "IA3"}, "it is IA3, not LoRA"),
+        ({"r": 1024}, "its rank 1024 is above 512"),
         ({"init_lora_weights": "pissa"}, "init_lora_weights: pissa has changed the base model"),
         ({"tensors": ["base_model.model.lm_head.weight"]}, "it holds more than LoRA's matrices (lm_head.weight)"),
         ({"tensors": ["base_model.model.a.lora_magnitude_vector.weight"]}, "(a.lora_magnitude_vector.weight)"),
@@ -159,12 +160,6 @@ def test_what_vllm_cannot_serve_as_an_adapter_is_to_be_merged(
     assert caught.value.message.startswith("vLLM cannot serve the adapter of two beside its base model: ")
     assert message in caught.value.message
     assert "ftk merge" in str(caught.value.remedy)
-
-
-def test_too_high_a_rank(make_run: Callable[..., Run], base: Path) -> None:
-    run = make_run()
-    with pytest.raises(FtkError, match="up to rank 512; this one has 1024"):
-        serve(run, _adapters(run, base, r=1024))
 
 
 def test_an_adapter_that_cannot_be_read(make_run: Callable[..., Run], base: Path) -> None:
@@ -227,3 +222,10 @@ def test_arguments_that_contradict_ftk_are_refused(
     with pytest.raises(UsageError, match=f"arguments has {argument}, which ftk gives itself") as caught:
         serve(run, merged(run))
     assert remedy in str(caught.value.remedy)
+
+
+def test_code_of_a_model_is_run_if_the_config_says_so(
+    make_run: Callable[..., Run], merged: Callable[[Run], list[Served]]
+) -> None:
+    run = make_run(["trust_remote_code: true", "learning_rate: 1e-4", "ftk: {engine: axolotl}"])
+    assert "--trust-remote-code" in _typed(run, serve(run, merged(run)))

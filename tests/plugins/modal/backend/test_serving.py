@@ -56,7 +56,7 @@ def test_a_model_is_deployed_asked_and_stopped(far: Ftk, standin: Any) -> None:
     assert [(item["id"], item["state"]) for item in listed] == [(server["id"], "ready")]
     refused = far("rm", "mine", "--yes")
     assert refused.returncode == 2
-    assert f"`ftk deploy --stop {server['id']}` ends that" in refused.stderr
+    assert f"`ftk serve --stop {server['id']}` ends that" in refused.stderr
     assert standin.holding(KEY) == []
     assert far("deploy", "--stop", "mine").stdout == f"{server['id']} is stopped\n"
     far.wait_for(lambda: not standin.containers())

@@ -24,13 +24,18 @@ def test_a_volume_is_reloaded_only_while_none_of_its_files_is_open(deployed):
 
 
 def test_a_container_that_is_stopped_commits_its_volumes(deployed, standin, until, run):
-    modal.Function.from_name(deployed, "count_attempts").spawn("stopped", 9, seconds=600)
-    until(lambda: (standin.volume("shelf") / "stopped").exists())
-    (container,) = [one for one in standin.containers("count_attempts") if one["inputs"]]
-    run("modal", "container", "stop", container["id"], "--yes")
-    until(lambda: container["id"] not in [one["id"] for one in standin.containers()])
-    commits = [one.caller for one in standin.requests("VolumeCommit")]
-    assert container["id"] in commits
+    call = modal.Function.from_name(deployed, "count_attempts").spawn("stopped", 9, seconds=600)
+    until(lambda: "attempt in" in standin.output(call.object_id))
+    (container,) = [one["id"] for one in standin.containers("count_attempts") if one["inputs"]]
+
+    def commits() -> int:
+        return sum(one.caller == container for one in standin.requests("VolumeCommit"))
+
+    before = commits()
+    run("modal", "container", "stop", container, "--yes")
+    until(lambda: container not in [one["id"] for one in standin.containers()])
+    assert commits() == before + 1
+    call.cancel(terminate_containers=True)
 
 
 def test_a_generator_gives_its_values_as_they_come(deployed):

@@ -11,7 +11,10 @@ It is a process of its own, so that it outlives killed clients. Tests use the fi
 - `standin.sent()` counts the bytes that clients have sent; `standin.holding(value)` says where a value is found.
 - `standin.containers(function)`, `standin.output(call)`, `standin.kill(container, preempted=...)`, `standin.offline()`,
   `standin.refusing_token()`, `standin.delay`, `standin.fail`, `standin.put_secret`, `standin.delete_secret`.
-- `standin.volume(name)` is the folder of a volume, `standin.images()` are the commands of images and their output.
+- `standin.volume(name)` is the folder of what is committed to a volume; containers commit in the background each
+  second, but for `standin.without_background_commits()`.
+- `standin.images()` are the commands of images and their output.
+- The URLs of web functions are the clients' own (`get_web_url()`), on this machine, also while clients are offline.
 
 What a container finds: this machine's files and this environment's packages, but not the distributions that are
 installed editable, nor their sources, nor temporary files. So the project under test is there only if it was sent.
