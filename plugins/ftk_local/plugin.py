@@ -21,5 +21,5 @@ def check(config: Config, formats: Mapping[str, DatasetFormat]) -> Sequence[Prob
     return [
         Problem(config.place(("ftk", "resources", name)), f"this machine has what it has, and hires no {name}", remedy)
         for name in ("gpu", "cpu", "memory")
-        if config.ftk["resources"][name] is not None
+        if config.ftk["resources"].get(name) is not None
     ]

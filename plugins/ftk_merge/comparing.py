@@ -26,7 +26,7 @@ TOLERANCE = 2e-5
 
 Sums in another order, up to float64, make 5e-6 at most (SmolLM2 of 30 layers and a Llama of 32, LoRA and DoRA, in
 bfloat16, float16 and float32). The least that a merge without one of the layers makes is 5e-5, after a single step with
-a learning rate of 1e-4; after twenty steps, it is a thousand times that.
+a learning rate of 1e-4; after twenty steps, it is a hundred times that.
 """
 
 ROUNDING: Mapping[str, float] = {"float32": 1e-4, "float16": 0.03, "bfloat16": 0.2}

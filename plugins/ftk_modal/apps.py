@@ -34,7 +34,6 @@ class Site:
     options: Options
     names: Names
     is_own: bool
-
     deployed: str | None = None
 
     @cached_property
@@ -42,9 +41,9 @@ class Site:
         """The app's name."""
         if self.deployed:
             return self.deployed
-        parts = [self.recipe.digest, self.on_cpu(), self.on_gpu(), self.names.runs, self.names.cache]
-        told_of = [*parts, dict(self.options.volumes), self.options.block["driver_memory"]]
-        return f"ftk-{self.recipe.name}-{files.sha256_of(told_of)[:12]}"
+        asked = [self.on_cpu(), self.on_gpu(), *(self.options.block[key] for key in ("retries", "driver_memory"))]
+        mounted = [self.names.runs, self.names.cache, dict(self.options.volumes)]
+        return f"ftk-{self.recipe.name}-{files.sha256_of([self.recipe.digest, asked, mounted])[:12]}"
 
     def function(self, name: str, when_missing: Callable[[], None] = lambda: None) -> "modal.Function[..., Any, Any]":
         """A Function of the app, which is deployed where it is missing.

@@ -21,7 +21,7 @@ from ftk.plugin import (
 from ftk_modal import gpus
 from ftk_modal.calls import held_back
 from ftk_modal.drafts import changed, read_config, with_models
-from ftk_modal.driving import DRIVER, is_working, wish_path
+from ftk_modal.driving import DRIVER, wish_path
 from ftk_modal.executing import execute
 from ftk_modal.inside import OWN
 from ftk_modal.options import Names, Options
@@ -29,6 +29,7 @@ from ftk_modal.reading import Reader
 from ftk_modal.secrets import find_secrets
 from ftk_modal.serving import Servers
 from ftk_modal.sites import Sites
+from ftk_modal.states import is_working
 from ftk_modal.troubles import told
 from ftk_modal.uploading import Uploading
 from ftk_modal.volume import Store
@@ -195,7 +196,7 @@ class ModalBackend:
 
     def accelerator(self, settings: Mapping[str, Any]) -> Accelerator:
         """What `ftk.resources.gpu` asks for."""
-        wanted = gpus.named(settings["resources"]["gpu"])
+        wanted = gpus.named(settings["resources"].get("gpu"))
         return Accelerator("cuda", gpus.count_of(wanted[0])) if wanted else Accelerator("cpu")
 
     def realise(self, environment: Environment, tell: Callable[..., None]) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ftk.plugin import LOG_FILE, Cancelled, FtkError, files
 from ftk_modal.inside import GRACE, OWN, SUPERSEDED
 from ftk_modal.mirror import Mirror
+from ftk_modal.states import is_working
 from ftk_modal.troubles import told
 from ftk_modal.volume import Entry
 
@@ -95,9 +96,12 @@ class Caller:
 
         :param function: the executor, with its secrets.
         """
-        record = self._read(work.record) or {"token": None, "call": None, "since": time.time()}
-        call = self._going_on(work, record) or self._begun(function, work)
-        watch = _Watch(self.mirror, work)
+        record = self._read(work.record) or _new_record(work)
+        call = self._going_on(work, record)
+        if call is None:
+            record = _new_record(work)
+            call = self._begun(function, work, record)
+        watch = _Watch(self.mirror, work, record["events"])
         try:
             code = self._wait(call, watch, record["since"] + work.timeout if work.timeout else None)
         except Cancelled as request:
@@ -109,6 +113,10 @@ class Caller:
                 f"the command took longer than the {work.timeout:g} seconds of ftk.resources.timeout",
                 "its last checkpoint is kept: raise the timeout with --set ftk.resources.timeout=... and --resume",
             ) from None
+        except FtkError:
+            if not is_working(call.object_id):
+                self._end(work, watch)  # so that it is not taken for one to go on with
+            raise
         self._end(work, watch)
         return code
 
@@ -127,16 +135,16 @@ class Caller:
         import modal
 
         started = self._read(work.sibling(".started")) or {}
-        began = started.get("call") if record["token"] and started.get("token") == record["token"] else None
+        began = started.get("call") if started.get("token") == record["token"] else None
         call = record["call"] or began
         return modal.FunctionCall.from_id(call) if call else None
 
-    def _begun(self, function: "modal.Function[..., Any, Any]", work: Work) -> "modal.FunctionCall[int]":
-        token = secrets.token_hex(8)
-        record = {"token": token, "call": None, "since": time.time()}
+    def _begun(
+        self, function: "modal.Function[..., Any, Any]", work: Work, record: Mapping[str, Any]
+    ) -> "modal.FunctionCall[int]":
         with held_back(), told():
             self._write(work.record, record)
-            call: modal.FunctionCall[int] = function.spawn(work.order(self.mirror.run_id, token))
+            call: modal.FunctionCall[int] = function.spawn(work.order(self.mirror.run_id, record["token"]))
             self._write(work.record, {**record, "call": call.object_id})
         return call
 
@@ -148,6 +156,10 @@ class Caller:
             except TimeoutError:
                 watch.look()
                 continue
+            except FtkError:
+                raise
+            except Exception as error:  # what the Function itself has raised
+                raise FtkError(f"Modal's call of a command failed: {type(error).__name__}: {error}") from None
             if code == SUPERSEDED:
                 raise FtkError("another driver has begun the same command", "`ftk attach` shows it")
             return code
@@ -169,22 +181,31 @@ class Caller:
 
     def _end(self, work: Work, watch: "_Watch") -> None:
         watch.look()
+        watch.forget()
         self.mirror.pull()
         for ending in (".json", ".started", ".stop", ".txt"):
             self.store.remove(f"{self.mirror.run_id}/{work.sibling(ending)}")
 
 
-class _Watch:
-    """Brings what a command reports and prints into the mirrored folder while it works."""
+def _new_record(work: Work) -> dict[str, Any]:
+    return {"token": secrets.token_hex(8), "call": None, "since": time.time(), "events": work.events}
 
-    def __init__(self, mirror: Mirror, work: Work) -> None:
+
+class _Watch:
+    """Brings what a command reports and prints into the mirrored folder while it works.
+
+    :param events: where it reports, which an earlier driver may have said.
+    """
+
+    def __init__(self, mirror: Mirror, work: Work, events: str) -> None:
         self.mirror = mirror
         self.work = work
+        self.events = events
         self._sizes: dict[str, int] = {}
 
     def look(self) -> None:
         """Fetch what is new."""
-        self._look_at(self.work.events, lambda entry: self.mirror.pull_text(self.work.events, entry))
+        self._look_at(self.events, lambda entry: self.mirror.pull_text(self.events, entry))
         self._look_at(self.work.sibling(".txt"), lambda entry: self._hear())
 
     def _look_at(self, path: str, fetch: Callable[[Entry], None]) -> None:
@@ -193,6 +214,13 @@ class _Watch:
         if entry is not None and entry.size != self._sizes.get(path):
             fetch(entry)
             self._sizes[path] = entry.size
+
+    def forget(self) -> None:
+        """Take the next output for a new one."""
+        path = self.mirror.folder / HEARD
+        heard = files.read_json(path) or {}
+        if heard.pop(self.work.record, None) is not None:
+            files.write_json(path, heard)
 
     def _hear(self) -> None:
         """Append what the command has printed to the log, which the driver alone writes."""

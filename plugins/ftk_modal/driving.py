@@ -14,6 +14,7 @@ from ftk.plugin import LOG_FILE, FtkError, files
 from ftk_modal.inside import CACHE, OWN, SUPERSEDED, ended_with
 from ftk_modal.mirror import Mirror, reload
 from ftk_modal.options import Names
+from ftk_modal.states import is_working
 from ftk_modal.volume import Store
 
 PUSH = 1.0
@@ -127,23 +128,6 @@ def wish_path(scratch: str = "") -> str:
     It holds the call that is meant, and whether it is to stop at once.
     """
     return f"{OWN}/{scratch}driver.stop"
-
-
-def is_working(call_id: str) -> bool:
-    """Whether a call has not ended."""
-    import modal
-    import modal.exception
-
-    try:
-        modal.FunctionCall.from_id(call_id).get(timeout=0)
-    except TimeoutError:
-        return True
-    except (modal.exception.ConnectionError, modal.exception.AuthError):
-        raise
-    except BaseException as ended:  # a cancelled call raises what is no Exception
-        if isinstance(ended, KeyboardInterrupt | SystemExit):
-            raise
-    return False
 
 
 def _without_from(arguments: Sequence[str]) -> list[str]:

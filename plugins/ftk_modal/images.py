@@ -150,8 +150,8 @@ def _added(path: Path) -> Made:
 
 
 def _requirement(wheel: Wheel, path: Path, modules: frozenset[str]) -> str:
-    extras = wheel.extras_with(modules)
-    return f"{wheel.project}{f'[{chr(44).join(extras)}]' if extras else ''} @ file://{_place(path)}"
+    extras = ",".join(wheel.extras_with(modules))
+    return f"{wheel.project}{f'[{extras}]' if extras else ''} @ file://{_place(path)}"
 
 
 def _lines(step: Step) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ftk.plugin import FtkError, files
+from ftk.plugin import LOG_FILE, FtkError, files
 from ftk_modal.inside import OWN, RUNS
 from ftk_modal.volume import Entry, Store
 
@@ -21,7 +21,13 @@ HERE = Path("/ftk/runs")
 STATE = Path("/ftk/state")
 
 SMALL = 1 << 20
-"""Bytes up to which a file is copied."""
+"""Bytes up to which a file is copied; what is appended to is copied in any case."""
+
+GROWING = (".jsonl", ".txt")
+"""Endings of files that may be appended to here."""
+
+LARGE = 64 << 20
+"""Bytes above which a file counts as data, whatever its ending."""
 
 TRIES = 5
 
@@ -52,7 +58,7 @@ class Mirror:
             there, here = self._read_state()
             found = dict(self._remote())
             changed = {path: entry for path, entry in found.items() if _is_news(entry, there.get(path))}
-            if any(entry.size > SMALL for entry in changed.values()):
+            if any(is_linked(path, entry.size) for path, entry in changed.items()):
                 reload(self.store)
             for path, entry in changed.items():
                 self._fetch(path, entry)
@@ -110,7 +116,7 @@ class Mirror:
 
     def _fetch(self, path: str, entry: Entry) -> None:
         target = self.folder / path
-        if entry.size > SMALL:
+        if is_linked(path, entry.size):
             files.remove(target)
             files.refer(target, Path(RUNS, self.run_id, path))
         else:
@@ -140,6 +146,13 @@ class Mirror:
 
 def _counts(path: str) -> bool:
     return OWN not in path.split("/") and not path.endswith(files.PARTIAL)
+
+
+def is_linked(path: str, size: int) -> bool:
+    """Whether a file is only a link to where the volume is mounted, where nobody here may keep it open."""
+    if path == LOG_FILE or path.startswith("events/"):
+        return False
+    return size > (LARGE if path.endswith(GROWING) else SMALL)
 
 
 def _is_news(entry: Entry, known: tuple[int, int] | None) -> bool:

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import Distribution, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,6 +67,7 @@ def _brings(requirement: str, modules: AbstractSet[str]) -> bool:
     return any(name == module or name.startswith(f"{module}_") for module in modules)
 
 
+@cache
 def plugin_wheels() -> list[Wheel]:
     """ftk's own wheel and one of every other distribution that brings plugins."""
     found = {point.dist.name: point.dist for point in entry_points(group=GROUP) if point.dist}

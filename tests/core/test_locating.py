@@ -90,3 +90,10 @@ def test_data_that_are_not_there_are_told_with_their_place(folder: Path, entry: 
     [found] = data_problems(config(folder, {"path": "one.jsonl"}, entry))
     assert found.place == "datasets.1.path"
     assert problem in found.message
+
+
+def test_data_where_the_run_works_stay_there(folder: Path) -> None:
+    entries, found = put(folder, {"path": "backend:/volume/rows.jsonl", "type": "alpaca"})
+    assert entries == {"datasets": [{"path": "/volume/rows.jsonl", "type": "alpaca"}]}
+    assert found == {}
+    assert data_problems(config(folder, {"path": "backend:/volume/rows.jsonl"})) == []

@@ -58,7 +58,9 @@ ALLOWED = {
         "open('ab')": "the log is only appended to",
     },
     "plugins/ftk_modal/inside.py": {
-        "open('ab')": "the output of a command is only appended to",
+        "open('ab')": "the output of a command or server is only appended to",
+        "open('a')": "one line more, when the server has ended",
+        "mkdir": "the folder of that output",
         "write_text": "of a part that then gets its name; an engine's image has no `ftk.files`",
         "replace": "the part gets its name",
     },

@@ -32,9 +32,10 @@ def command(
     backend: str | None,
     as_json: bool,
 ) -> None:
-    """Serve the model of RUN, else of the newest one, to every client of the OpenAI API, and leave it there.
+    """Serve the model of a run from where servers outlive this machine.
 
-    That is `ftk serve --detach` where servers stay when this machine is gone. Every request needs the key.
+    It is RUN's, else the newest one's, for every client of the OpenAI API. That is `ftk serve --detach` on a backend
+    whose servers stay when this machine is gone; every request needs the key.
     """
     from ftk.cli import servers, serving
     from ftk.errors import UsageError

@@ -2,6 +2,8 @@
 
 import json
 import random
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -43,3 +45,16 @@ def test_data_are_sent_once(far: Ftk, subject: Subject, standin: Any) -> None:
     assert sent[0] > size
     assert sent[1] < MB
     assert "MB" in done.stderr
+
+
+def test_data_of_a_volume_are_not_sent(far: Ftk, subject: Subject, standin: Any) -> None:
+    rows = (far.folder / "data.jsonl").read_text()
+    make = "import modal, sys; v = modal.Volume.from_name('mine', create_if_missing=True, version=2)\n"
+    put = "with v.batch_upload(force=True) as batch: batch.put_file('data.jsonl', '/rows.jsonl')"
+    made = subprocess.run([sys.executable, "-c", make + put], cwd=far.folder, env=far.environment({}))
+    assert made.returncode == 0
+    (far.folder / "data.jsonl").unlink()
+    sets = ("--set", "datasets.0.path=backend:/mine/rows.jsonl", "--set", "ftk.modal.volumes={/mine: mine}")
+    done = far("run", "config.yml", "--plugin", "abacus.py", *sets)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(rows.splitlines()) - 2} rows to train on" in done.stderr

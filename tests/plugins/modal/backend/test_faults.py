@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ftk.testing.backends import Subject
+from ftk.testing.backends import LONG, Subject
 from ftk.testing.calls import Ftk
 
 pytestmark = pytest.mark.slow
@@ -121,3 +121,14 @@ def test_a_driver_that_cannot_send_for_a_while_goes_on(
     attached = far("attach", run)
     assert attached.returncode == 0, attached.stderr
     assert _training_starts(far) == [0]
+
+
+def test_a_training_is_done_on_the_gpus_and_can_be_stopped_at_once(
+    far: Ftk, slow_subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
+) -> None:
+    run = _start(slow_subject, "--gpu", "a10:2", "--set", LONG)
+    wait_for_step(1)
+    assert sorted(item["function"] for item in standin.containers()) == ["drive", "execute_on_gpu"]
+    assert far("cancel", run, "--now").returncode == 0
+    _nothing_runs(far, standin)
+    assert far.events("run_finished")[-1]["status"] == "cancelled"
