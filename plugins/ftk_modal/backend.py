@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -54,12 +55,15 @@ class ModalBackend:
     """Keeps runs on one volume and the cache on another.
 
     :param home: this machine's folders; the cache keeps wheels that images are made of.
+    :raises UsageError: where Modal's client is not installed.
     """
 
     name = "modal"
     servers_are_public = True
 
     def __init__(self, home: Home) -> None:
+        if find_spec("modal") is None:
+            raise UsageError("Modal's client is not installed", '`pip install "finetune-kit[modal]"` brings it')
         self.names = Names.find()
         self.store = Store(self.names.runs)
         self.cache = Store(self.names.cache)
@@ -231,7 +235,7 @@ class ModalBackend:
         """
         config = changed(self._config(run_id), arguments)
         options = Options.of(config["ftk"])
-        secrets = find_secrets(config["ftk"], config)
+        secrets = find_secrets(config["ftk"], config, logged=function == "drive")
         self.sites.modules |= set(self._json(run_id, SUBMITTED).get("modules", ()))
         own = self.sites.own(options)
         found = own.function(function)
@@ -251,13 +255,9 @@ class ModalBackend:
 
     def _commands(self, run_id: str) -> dict[str, str]:
         """The calls of commands that have not ended, by their records."""
-        found = {}
-        for name in self.list(run_id, OWN):
-            path = f"{OWN}/{name}"
-            call = self._json(run_id, path).get("call") if path not in (SUBMITTED, DRIVER) else None
-            if call and name.endswith((".json", ".started")) and is_working(call):
-                found[path] = call
-        return found
+        records = [f"{OWN}/{name}" for name in self.list(run_id, OWN) if name.endswith((".json", ".started"))]
+        calls = {path: self._json(run_id, path).get("call") for path in records if path not in (SUBMITTED, DRIVER)}
+        return {path: call for path, call in calls.items() if call and is_working(call)}
 
     def _end_orphans(self, run_id: str) -> None:
         """End commands whose driver is gone."""

@@ -106,8 +106,9 @@ class _Work:
         while True:
             with suppress(subprocess.TimeoutExpired):
                 return process.wait(PUSH)
-            with suppress(FtkError, OSError):  # the next time will do
+            with suppress(OSError, RuntimeError, FtkError):  # the next time will do
                 self.mirror.push(scratch)
+            with suppress(OSError, FtkError):
                 wish = self._read(wish_path(scratch))
                 if wish.get("call") == self.call and 1 + wish["now"] > asked:
                     asked = 1 + wish["now"]

@@ -86,7 +86,7 @@ class Mirror:
                 with files.locked(self._lock):
                     self._push(only)
                 return
-            except (OSError, FtkError):  # a file was removed meanwhile, or the network is away
+            except (OSError, RuntimeError, FtkError):  # a file has changed meanwhile, or the network is away
                 if number == TRIES:
                     raise
                 time.sleep(number)
@@ -126,13 +126,14 @@ class Mirror:
     def _remote(self) -> Iterator[tuple[str, Entry]]:
         for entry in self.store.entries(self.run_id, recursive=True):
             path = entry.path.removeprefix(f"{self.run_id}/")
-            if not entry.is_folder and _counts(path):
+            if not entry.is_folder and is_mirrored(path):
                 yield path, entry
 
     def _local(self) -> Iterator[str]:
         for item in self.folder.rglob("*"):
             path = item.relative_to(self.folder).as_posix()
-            if item.is_file() and _counts(path):
+            # A link counts also while the mounted volume does not show what it leads to.
+            if (item.is_symlink() or item.is_file()) and is_mirrored(path):
                 yield path
 
     def _read_state(self) -> tuple[State, State]:
@@ -144,8 +145,9 @@ class Mirror:
         files.write_text(self._state_file, json.dumps({"there": there, "here": here}))
 
 
-def _counts(path: str) -> bool:
-    return OWN not in path.split("/") and not path.endswith(files.PARTIAL)
+def is_mirrored(path: str) -> bool:
+    """Whether a path is the run's, and whole: not a record of calls, nor anything that is being written."""
+    return not any(part == OWN or part.endswith(files.PARTIAL) for part in path.split("/"))
 
 
 def is_linked(path: str, size: int) -> bool:

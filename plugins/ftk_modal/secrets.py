@@ -82,11 +82,12 @@ class Secrets:
         return [*map(modal.Secret.from_name, self.named), *([modal.Secret.from_dict(values)] if values else [])]
 
 
-def find_secrets(settings: Mapping[str, Any], keys: Mapping[str, Any]) -> Secrets:
+def find_secrets(settings: Mapping[str, Any], keys: Mapping[str, Any], logged: bool = True) -> Secrets:
     """The secrets of a run.
 
     :param settings: the config's `ftk` block.
     :param keys: the whole config.
+    :param logged: whether its loggers will work.
     :raises UsageError: where one is missing that was named, or that a chosen logger cannot do without.
     """
     named = list(settings["modal"]["secrets"])
@@ -107,7 +108,9 @@ def find_secrets(settings: Mapping[str, Any], keys: Mapping[str, Any]) -> Secret
             continue
         if known:
             named.append(known[0])
-        elif not named and service.logger in settings["loggers"] and keys.get("wandb_mode") not in WITHOUT_KEY:
+        elif (
+            logged and not named and service.logger in settings["loggers"] and keys.get("wandb_mode") not in WITHOUT_KEY
+        ):
             name = service.variables[0]
             raise UsageError(
                 f"the logger {service.logger} needs a key, and there is neither {name} here nor a secret"

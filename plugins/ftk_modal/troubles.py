@@ -13,10 +13,8 @@ OLD = 'upgrade it: `pip install -U "modal>=1.6"`'
 @contextmanager
 def told() -> Iterator[None]:
     """Turn what Modal's client raises in the block into expected errors."""
-    try:
-        import modal.exception
-    except ImportError:
-        raise FtkError("Modal's client is not installed", '`pip install "finetune-kit[modal]"`') from None
+    import modal.exception
+
     try:
         yield
     except modal.exception.Error as error:

@@ -114,7 +114,8 @@ def files_can_be_fetched(subject: Subject) -> str | None:
         return "one file is listed as something else"
     if record.backend.stored(record.id, "no-such-folder"):
         return "a folder that is not there has something in it"
-    stream, come = BytesIO(), []
+    stream = BytesIO()
+    come: list[int] = []
     record.backend.fetch(record.id, "resolved.yml", stream, come.append)
     if stream.getvalue() != content or sum(come) != len(content):
         return f"of {len(content)} bytes it fetches {len(stream.getvalue())}, and tells of {sum(come)}"

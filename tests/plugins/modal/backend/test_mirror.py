@@ -1,8 +1,12 @@
 """What a driver's container copies of a run, and what it only links to."""
 
+from pathlib import Path
+
 import pytest
 
-from ftk_modal.mirror import is_linked
+from ftk_modal import mirror
+from ftk_modal.mirror import Mirror, is_linked, is_mirrored
+from ftk_modal.volume import Entry
 
 MB = 1 << 20
 
@@ -21,3 +25,85 @@ MB = 1 << 20
 )
 def test_large_files_are_links_unless_they_grow(path: str, size: int, linked: bool) -> None:
     assert is_linked(path, size) is linked
+
+
+@pytest.mark.parametrize(
+    ("path", "mirrored"),
+    [
+        ("last_run_prepared/train.parquet", True),
+        ("last_run_prepared.partial/train.parquet", False),
+        ("stages/train.json.partial", False),
+        (".modal/driver.json", False),
+    ],
+)
+def test_only_what_is_whole_is_sent(path: str, mirrored: bool) -> None:
+    assert is_mirrored(path) is mirrored
+
+
+class Shelf:
+    """A volume that only remembers what is asked of it."""
+
+    def __init__(self) -> None:
+        self.content: dict[str, bytes] = {}
+        self.sizes: dict[str, int] = {}
+        self.removed: list[str] = []
+        self.volume = self
+
+    def reload(self) -> None:
+        pass
+
+    def entries(self, path: str, recursive: bool = False) -> list[Entry]:
+        sizes = {**{name: len(content) for name, content in self.content.items()}, **self.sizes}
+        return [Entry(name, False, size, 1) for name, size in sizes.items()]
+
+    def read(self, path: str) -> bytes:
+        return self.content[path]
+
+    def write(self, content: dict[str, bytes]) -> None:
+        self.content.update(content)
+
+    def remove(self, path: str) -> None:
+        self.removed.append(path)
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def here(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mirror:
+    monkeypatch.setattr(mirror, "HERE", tmp_path / "runs")
+    monkeypatch.setattr(mirror, "STATE", tmp_path / "state")
+    (tmp_path / "state").mkdir()
+    return Mirror(shelf, "r")  # type: ignore[arg-type]
+
+
+def test_what_changes_is_sent_once_and_what_is_gone_is_removed(shelf: Shelf, here: Mirror) -> None:
+    shelf.content = {"r/config.yml": b"x"}
+    here.pull()
+    assert (here.folder / "config.yml").read_bytes() == b"x"
+    (here.folder / "stages").mkdir()
+    (here.folder / "stages/train.json").write_bytes(b"{}")
+    here.push()
+    assert shelf.content["r/stages/train.json"] == b"{}"
+    shelf.write = lambda content: pytest.fail(f"it sends {list(content)} again")  # type: ignore[method-assign]
+    here.push()
+    here.pull()
+    here.push()
+    (here.folder / "stages/train.json").unlink()
+    (here.folder / "stages").rmdir()
+    here.push()
+    assert shelf.removed == ["r/stages"]
+
+
+def test_a_link_to_what_the_mounted_volume_does_not_show_yet_is_no_file_that_is_gone(
+    shelf: Shelf, here: Mirror
+) -> None:
+    shelf.sizes = {"r/lora-out/model.safetensors": 9 << 20}
+    here.pull()
+    link = here.folder / "lora-out/model.safetensors"
+    assert link.is_symlink()
+    assert not link.exists()
+    here.push()
+    assert shelf.removed == []

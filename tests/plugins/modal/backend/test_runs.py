@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ftk.testing.backends import Subject
 from ftk.testing.calls import Ftk
 from ftk.testing.tiny_model import write_tiny_model
 
@@ -88,12 +89,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_an_outside_package_and_a_single_file_work_there(far: Ftk, site: Path, standin: Any) -> None:
+def test_an_outside_package_and_a_single_file_work_there(far: Ftk, subject: Subject, site: Path, standin: Any) -> None:
     rows = [{"fable": f"Tree {number} bore {number} apples.", "moral": f"Count to {number}."} for number in range(12)]
     (far.folder / "fables.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    from ftk.testing.backends import _engine_source
-
-    (far.folder / "abacus.py").write_text(_engine_source())
     (far.folder / "config.yml").write_text(
         """\
 base_model: orchard://apple

@@ -43,8 +43,11 @@ def _ask(url: str, key: str | None, model: str) -> Any:
 
 def test_a_model_is_deployed_asked_and_stopped(far: Ftk, standin: Any) -> None:
     _write(far.folder)
-    done = far("run", "config.yml", "--name", "mine")
+    done = far("run", "config.yml", "--name", "mine", "--no-merge")
     assert done.returncode == 0, done.stderr
+    merged = far("merge", "mine")
+    assert merged.returncode == 0, merged.stderr
+    assert (far.run_folder() / "lora-out/merged/model.safetensors").is_file()
     deployed = far("deploy", "mine", "--json", FTK_API_KEY=KEY)
     assert deployed.returncode == 0, deployed.stderr + far("logs").stdout
     server = json.loads(deployed.stdout)

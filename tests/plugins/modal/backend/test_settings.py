@@ -1,6 +1,7 @@
 """Settings become arguments of Functions; what Modal would refuse is told before anything is sent."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 from ftk.plugin import Config
 from ftk.testing.backends import Subject
 from ftk.testing.calls import SCRIPTS, Ftk
+from ftk_modal.advice import ADVICE
 from ftk_modal.apps import Site
 from ftk_modal.checks import check
+from ftk_modal.diagnosis import diagnosed
 from ftk_modal.images import Recipe
 from ftk_modal.options import BLOCK, Names, Options, mebibytes, seconds
 
@@ -140,3 +143,40 @@ def test_commands_get_what_was_asked_for(far: Ftk, standin: Any) -> None:
 def test_units_are_understood() -> None:
     assert [mebibytes(text) for text in (2048, "64GiB", "1 GB", "1024MiB", "1.5GiB")] == [2048, 65536, 954, 1024, 1536]
     assert [seconds(text) for text in (60, "90", "24h", "1d", "1.5m")] == [60, 90, 86400, 86400, 90]
+
+
+def test_without_its_client_the_backend_says_what_to_install(lonely: Ftk) -> None:
+    # A finder that comes first and finds no `modal`.
+    (lonely.folder / "sitecustomize.py").write_text(
+        "import sys\nfrom importlib.machinery import PathFinder\n"
+        "class Without(PathFinder):\n"
+        "    @classmethod\n"
+        "    def find_spec(cls, name, path=None, target=None):\n"
+        "        return None if name == 'modal' else PathFinder.find_spec(name, path, target)\n"
+        "sys.meta_path[:] = [item for item in sys.meta_path if item is not PathFinder] + [Without]\n"
+    )
+    done = lonely("run", "config.yml", "--plugin", "abacus.py", PYTHONPATH=str(lonely.folder))
+    assert done.returncode == 2, done.stderr
+    assert "Modal's client is not installed" in done.stderr
+    assert '`pip install "finetune-kit[modal]"` brings it' in done.stderr
+    assert lonely("runs", "--backend", "local", PYTHONPATH=str(lonely.folder)).returncode == 0
+
+
+def test_the_doctor_tells_of_an_old_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ftk_modal.diagnosis.version", lambda name: "0.55.4164")
+    [found] = diagnosed()
+    assert (found.verdict, found.detail) == ("broken", "version 0.55.4164 is too old")
+    assert found.remedy == 'upgrade it: `pip install -U "modal>=1.6"`'
+
+
+@pytest.mark.parametrize(
+    ("output", "meaning"),
+    [
+        ("Missing config option when using `modal run` in the CLI", "Modal's client is too old"),
+        ("AttributeError: module 'modal' has no attribute 'Stub'", "Modal's client is too old"),
+        ("modal.exception.AuthError: Token missing. Could not authenticate client.", "without a token that it accepts"),
+    ],
+)
+def test_known_failures_are_answered(output: str, meaning: str) -> None:
+    found = next(item for item in ADVICE if re.search(item.pattern, output))
+    assert meaning in found.meaning
