@@ -316,7 +316,7 @@ models/lora-out  ... files, ... MB
 $ ls models/lora-out/merged && ftk pull latest lora-out/merged --to models
 ...
 models/lora-out/merged  ... files, ... MB, ... of them were here
-$ rm -r models/lora-out/merged; ftk pull latest --to models >/dev/null && cmp models/resolved.yml runs/*/resolved.yml; echo $?
+$ rm -r models/*/merged; ftk pull latest --to models >/dev/null; cmp models/resolved.yml runs/*/resolved.yml; echo $?
 0
 $ ls models/lora-out
 ...
