@@ -146,7 +146,11 @@ class Backend(Protocol):
         ...
 
     def find_problem(self, environment: Environment) -> str | None:
-        """Why commands cannot run in this environment here; None where they can."""
+        """Why commands cannot run in this environment here; None where they can.
+
+        Of every environment that a driver or a visit will need, this is asked before `submit` or `visit` by the same
+        process, which can bring it to where runs live.
+        """
         ...
 
     def accelerator(self, settings: Mapping[str, Any]) -> Accelerator:

@@ -39,6 +39,7 @@ class Endpoint:
     :param models: filled in by ftk: the names of what is served.
     :param chats: filled in by ftk: whether they have a chat template, and so answer conversations.
     :param runs: filled in by ftk: the ids of the runs that it reads; the first is the one in whose folder it works.
+    :param settings: filled in by ftk: the config's `ftk` block, with what was changed for this server alone.
     """
 
     command: Command
@@ -47,6 +48,7 @@ class Endpoint:
     models: tuple[str, ...] = ()
     chats: bool = False
     runs: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values."""
@@ -60,6 +62,7 @@ class Endpoint:
             "models": list(self.models),
             "chats": self.chats,
             "runs": list(self.runs),
+            "settings": dict(self.settings),
         }
 
     @classmethod
@@ -74,6 +77,7 @@ class Endpoint:
             tuple(values["models"]),
             values["chats"],
             tuple(values["runs"]),
+            values["settings"],
         )
 
 

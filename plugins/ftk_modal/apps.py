@@ -1,12 +1,13 @@
 """Deployed apps: one for each image with its GPUs and options, found by its name, which is made of all of these."""
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ftk.plugin import files
+from ftk.plugin import FtkError, files
 from ftk_modal import inside
 from ftk_modal.images import Recipe
 from ftk_modal.options import HOURS_24, Names, Options
@@ -45,10 +46,10 @@ class Site:
         mounted = [self.names.runs, self.names.cache, dict(self.options.volumes)]
         return f"ftk-{self.recipe.name}-{files.sha256_of([self.recipe.digest, asked, mounted])[:12]}"
 
-    def function(self, name: str, when_missing: Callable[[], None] = lambda: None) -> "modal.Function[..., Any, Any]":
-        """A Function of the app, which is deployed where it is missing.
+    def function(self, name: str) -> "modal.Function[..., Any, Any]":
+        """A Function of the app.
 
-        :param when_missing: called before that.
+        :raises FtkError: where the app is not deployed.
         """
         import modal
         import modal.exception
@@ -57,9 +58,20 @@ class Site:
             try:
                 return modal.Function.from_name(self.name, name).hydrate()
             except modal.exception.NotFoundError:
-                when_missing()
+                message = f"Modal does not have the app {self.name} any more"
+                raise FtkError(message, "`ftk run --resume RUN` deploys it again") from None
+
+    def deploy(self) -> None:
+        """Deploy the app where it is missing. Clients do that, whose token allows it."""
+        import modal
+        import modal.exception
+
+        with told():
+            try:
+                modal.Function.from_name(self.name, "execute").hydrate()
+            except modal.exception.NotFoundError:
+                print(f"Modal makes the image of {self.recipe.name}, once for its content", file=sys.stderr, flush=True)
                 self.build().deploy()
-                return modal.Function.from_name(self.name, name).hydrate()
 
     def build(self) -> "modal.App":
         """The app as it is deployed."""

@@ -204,8 +204,7 @@ class ModalBackend:
         return Accelerator("cuda", gpus.count_of(wanted[0])) if wanted else Accelerator("cpu")
 
     def realise(self, environment: Environment, tell: Callable[..., None]) -> None:
-        """Deploy the app of an environment from its lock."""
-        self.sites.realise(environment, tell)
+        """Nothing: whoever submitted has deployed its app."""
 
     def execute(self, run_id: str, command: Command, environment: Environment, events: str) -> int:
         """Have the command executed by the app of its environment; called in the driver's container."""
@@ -215,7 +214,7 @@ class ModalBackend:
         self, endpoint: Endpoint, environment: Environment, host: str, port: int, key: str | None
     ) -> Server:
         """Deploy an app of its own for the server."""
-        return self._servers.start(endpoint, environment, self._config(endpoint.runs[0])["ftk"], key)
+        return self._servers.start(endpoint, environment, key)
 
     def servers(self) -> Sequence[Server]:
         """Those that were started and not stopped, from whatever machine."""
@@ -237,10 +236,10 @@ class ModalBackend:
         options = Options.of(config["ftk"])
         secrets = find_secrets(config["ftk"], config, logged=function == "drive")
         self.sites.modules |= set(self._json(run_id, SUBMITTED).get("modules", ()))
-        own = self.sites.own(options)
-        found = own.function(function)
+        sites = self.sites.deploy(options)
+        found = sites[0].function(function)
         made = secrets.made()
-        return found.with_options(secrets=made) if made else found, {**secrets.told(), **self.sites.told(own)}
+        return found.with_options(secrets=made) if made else found, {**secrets.told(), **self.sites.told(sites)}
 
     def _config(self, run_id: str) -> dict[str, Any]:
         import yaml

@@ -22,6 +22,9 @@ PYTHON = "3.11"
 CUDA = "nvidia/cuda:13.0.1-devel-ubuntu24.04"
 """The base for locks that have CUDA: some of their packages look for its compiler when they are used."""
 
+OWN_NAME = "ftk"
+"""Of the recipe with ftk and its plugins."""
+
 VENV = "/opt/engine"
 
 GIVEN = "/given"
@@ -41,7 +44,7 @@ Made = tuple[str, tuple[Any, ...], Mapping[str, Any]]
 class Recipe:
     """What an image is made of.
 
-    :param name: for whom: `ftk`, or an environment.
+    :param name: for whom: `OWN_NAME`, or an environment.
     :param steps: methods of `modal.Image`, called one on the result of the other, with their arguments.
     :param python: the interpreter of commands.
     """
@@ -77,7 +80,7 @@ def own_recipe(home: Home, modules: frozenset[str], overrides: Mapping[str, Any]
     wanted = [_requirement(wheel, path, modules) for wheel, path in zip(wheels, paths, strict=True)]
     install: Made = ("uv_pip_install", (*wanted, "modal", *overrides["pip"]), {})
     steps = (*_base(overrides, None), *map(_added, paths), install, *_last(overrides))
-    return Recipe("ftk", steps, "python")
+    return Recipe(OWN_NAME, steps, "python")
 
 
 def lock_recipe(home: Home, environment: Environment, overrides: Mapping[str, Any]) -> Recipe:

@@ -11,7 +11,7 @@ from ftk.plugin import HOST, PORT, SERVERS, Artifact, Endpoint, Environment, Ser
 from ftk_modal import inside
 from ftk_modal.apps import Site
 from ftk_modal.executing import text_of
-from ftk_modal.options import HOURS_24
+from ftk_modal.options import HOURS_24, Options
 from ftk_modal.sites import Sites
 from ftk_modal.troubles import told
 from ftk_modal.volume import Store
@@ -34,16 +34,13 @@ class Servers:
         self.sites = sites
         self.store = store
 
-    def start(self, endpoint: Endpoint, environment: Environment, settings: dict[str, Any], key: str | None) -> Server:
-        """Deploy a server.
-
-        :param settings: the config's `ftk` block.
-        """
+    def start(self, endpoint: Endpoint, environment: Environment, key: str | None) -> Server:
+        """Deploy a server."""
         mark = secrets.token_hex(4)
         run = endpoint.runs[0]
         log = f"{SERVERS}/{mark}.txt"
-        site = self.sites.at_home(environment, settings)
-        app = self._app(f"ftk-serve-{mark}", site, endpoint, log, settings, key)
+        site = self.sites.at_home(environment, Options.of(endpoint.settings))
+        app = self._app(f"ftk-serve-{mark}", site, endpoint, log, key)
         with told():
             app.deploy()
             url = str(_url_of(app.name)).rstrip("/")
@@ -51,15 +48,13 @@ class Servers:
         self.store.write({f"{FOLDER}/{server.id}.json": json.dumps(server.to_json()).encode()})
         return server
 
-    def _app(
-        self, name: str, site: Site, endpoint: Endpoint, log: str, settings: dict[str, Any], key: str | None
-    ) -> Any:
+    def _app(self, name: str, site: Site, endpoint: Endpoint, log: str, key: str | None) -> Any:
         import modal
 
         order = json.dumps(_order(site, endpoint, log))
-        block = settings["modal"]["serve"]
+        block = site.options.block["serve"]
         web: Any = modal.web_server(inside.SERVER_PORT, startup_timeout=block["startup_timeout"])
-        concurrent = modal.concurrent(max_inputs=settings["serve"]["max_concurrency"] or USUAL_CONCURRENCY)
+        concurrent = modal.concurrent(max_inputs=endpoint.settings["serve"]["max_concurrency"] or USUAL_CONCURRENCY)
         app: Any = modal.App(name, image=site.recipe.image(), include_source=False)
         secret = [] if key is None else [modal.Secret.from_dict({str(endpoint.key_variable): key})]
         machine = {**(site.on_gpu() or site.on_cpu()), "timeout": HOURS_24}

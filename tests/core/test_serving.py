@@ -64,7 +64,7 @@ def _job(run: Run, manager: Manager, others: tuple[str, ...] = (), base: bool = 
 
 
 def test_an_endpoint_is_the_same_after_a_journey() -> None:
-    endpoint = Endpoint(COMMAND, "/ready", "KEY", ("a", "b"), True, ("r",))
+    endpoint = Endpoint(COMMAND, "/ready", "KEY", ("a", "b"), True, ("r",), {"resources": {"gpu": ["t4"]}})
     assert Endpoint.from_json(json.loads(json.dumps(endpoint.to_json()))) == endpoint
     server = Server("r-1", "http://127.0.0.1:1", endpoint, True, "servers/1.txt", 1.5)
     assert Server.from_json(json.loads(json.dumps(server.to_json()))) == server

@@ -155,7 +155,8 @@ def test_a_killed_driver_leaves_an_orphan_that_resume_stops_in_order(ftk, toy_co
     ftk.wait_for(lambda: _state(ftk) == "orphaned")
     (orphan,) = ftk.workers()
     assert ftk("run", "--resume", _run_name(ftk), *AT_FULL_SPEED).returncode == 0
-    assert not orphan.is_running()
+    # Whose parent has died, stays in the list of processes until the system's first one looks.
+    assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
     # The orphan was given the time to save what it had done.
     orphans_steps = [event["step"] for event in _lines(ftk.run_folder() / "events/train-1.jsonl") if "loss" in event]
     _assert_went_on_from(ftk, orphans_steps[-1])

@@ -11,6 +11,7 @@ from ftk.cli.speaking import Speaker
 from ftk.cli.view import make_view
 from ftk.runs import inference
 from ftk.runs.questions import Answers, Question
+from ftk.runs.visiting import refuse_visit
 from ftk.serving import asking
 from ftk.serving.client import Client
 from ftk.serving.keys import KEY_VARIABLE
@@ -23,7 +24,9 @@ def run_answers(
     name: str | None, base: bool, runs_dir: Path | None, backend: str | None, resumable: bool
 ) -> tuple[dict[str, str], Ask]:
     """What a run is called in JSON, and what asks it."""
-    record = inference.find_tuned(open_backend(runs_dir, backend)[0], name)
+    place, manager = open_backend(runs_dir, backend)
+    record = inference.find_tuned(place, name)
+    refuse_visit(record, ["generate"], manager)
     return {"run": record.id}, partial(inference.ask, record, base=base, resumable=resumable)
 
 

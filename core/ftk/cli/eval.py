@@ -44,9 +44,12 @@ def command(
     from ftk.runs.evaluating import Wanted, evaluate
     from ftk.runs.inference import find_tuned
     from ftk.runs.metrics import load_metric
+    from ftk.runs.visiting import refuse_visit
 
     wanted = Wanted(data, rows, max_new_tokens, [load_metric(item) for item in named])
-    record = find_tuned(open_backend(runs_dir, backend)[0], run)
+    place, manager = open_backend(runs_dir, backend)
+    record = find_tuned(place, run)
+    refuse_visit(record, ["score", "generate"], manager)
     try:
         with make_view() as view:
             found, trouble = evaluate(record, wanted, view.show)

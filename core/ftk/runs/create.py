@@ -59,7 +59,17 @@ def refuse_backend(config: Config, backend: Backend, manager: Manager) -> None:
 
     :raises UsageError: naming the stage or logger, and the remedy.
     """
-    for stage in RUN_STAGES:
+    answering = ("generate",) if config.ftk["evaluate"]["rows"] else ()
+    refuse_stages((*RUN_STAGES, *answering), config, backend, manager)
+    refuse_missing(find_loggers(config.ftk["loggers"], manager), backend)
+
+
+def refuse_stages(stages: Sequence[str], config: Config, backend: Backend, manager: Manager) -> None:
+    """Stop where the backend cannot run the commands of these stages.
+
+    :raises UsageError: naming the stage and the remedy.
+    """
+    for stage in stages:
         provider = config.provider(stage)
         name = None if provider == NO_PROVIDER else manager.declaration(stage, provider).environment
         environment = choose(name, config, manager, backend) if name else None
@@ -70,7 +80,6 @@ def refuse_backend(config: Config, backend: Backend, manager: Manager) -> None:
                 place = config.place(("ftk", "environments", environment.name))
                 raise ProblemsFound([Problem(place, told, "name an interpreter that works and has it")])
             raise UsageError(told, environment.remedy)
-    refuse_missing(find_loggers(config.ftk["loggers"], manager), backend)
 
 
 def create_run(config: Config, path: Path, backend: Backend, name: str | None = None) -> str:

@@ -4,17 +4,22 @@ import json
 import secrets
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType, MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftk import files
 from ftk.errors import Cancelled, FtkError, UsageError
+from ftk.runs.create import refuse_stages
 from ftk.runs.events import FOLDER as EVENTS_FOLDER
 from ftk.runs.events import Event, EventReader
+from ftk.runs.opening import changed
 from ftk.runs.record import RunRecord
 from ftk.runs.visit import ATTACHED, FINISHED, REQUEST_FILE, RESULT_FILE, STOP_SIGNALS
+
+if TYPE_CHECKING:
+    from ftk.hooks.manager import Manager
 
 POLL = 0.1
 """Seconds between two looks at what is reported."""
@@ -61,6 +66,17 @@ def visit(
     finally:
         if not kept:
             record.backend.discard(record.id, scratch)
+
+
+def refuse_visit(record: RunRecord, stages: Sequence[str], manager: "Manager") -> None:
+    """Stop where what a visit asks of these stages cannot be done where the run lives.
+
+    :param manager: gets the plugin files of the run.
+    :raises UsageError: naming the stage and the remedy.
+    """
+    for file in record.plugin_files():
+        manager.add_file(file)
+    refuse_stages(stages, changed(record.config(), [], manager), record.backend, manager)
 
 
 def _digest(record: RunRecord, inputs: Mapping[str, Any]) -> str:

@@ -33,7 +33,8 @@ def job(run: "Run", manager: "Manager", scratch: Artifact, inputs: Mapping[str, 
     run.make_ready(endpoint.command.environment)
     names = tuple(served.name for served in models)
     chats = (run.path(run.tokenizer()) / CHAT_TEMPLATE).exists()
-    return replace(endpoint, models=names, chats=chats, runs=(run.id, *inputs["others"])).to_json()
+    runs = (run.id, *inputs["others"])
+    return replace(endpoint, models=names, chats=chats, runs=runs, settings=run.config.ftk).to_json()
 
 
 def model_name(run_id: str) -> str:

@@ -154,7 +154,8 @@ def a_server_is_kept(subject: Subject) -> str | None:
     record = subject.newest()
     backend = record.backend
     command = Command((PYTHON, "-m", "http.server", "--bind", HOST, PORT), ENVIRONMENT.name)
-    endpoint = Endpoint(command, health_path="/", key_variable="KEY", models=("files",), runs=(record.id,))
+    runs, settings = (record.id,), record.config().ftk
+    endpoint = Endpoint(command, "/", key_variable="KEY", models=("files",), runs=runs, settings=settings)
     try:
         server = backend.start_server(endpoint, ENVIRONMENT, "127.0.0.1", 0, "secret")
     except UsageError:

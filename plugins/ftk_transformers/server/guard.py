@@ -14,8 +14,8 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 HEALTH = "/health"
-PATHS = (HEALTH, "/v1/models", "/v1/completions", "/v1/chat/completions")
-"""Of transformers' application, without those that load and unload models."""
+PATHS = (HEALTH, "/v1/models", "/v1/completions", "/v1/chat/completions", "/")
+"""Of transformers' application, without those that load and unload models; and the one of `plain`."""
 
 MOST_DRAINED = 64 << 20
 """Bytes of a refused request that are still read: who is cut off while he sends does not see the answer."""

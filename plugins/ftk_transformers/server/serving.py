@@ -14,6 +14,7 @@ from ftk_transformers.server.answering import Source, answering, context_of
 from ftk_transformers.server.generating import Line
 from ftk_transformers.server.guard import Guard
 from ftk_transformers.server.handlers import Chats, Completions, Models, State
+from ftk_transformers.server.plain import answer_plainly
 from ftk_transformers.server.refusals import tell_refusals
 
 GRACE = 3
@@ -46,6 +47,8 @@ def application(options: Namespace, sources: list[Source]) -> Any:
     known: Any = Models(models, tokenizer, time.time())
     state: Any = State(Line(context))
     others: Any = None  # handlers of paths that the guard does not let through
-    app = build_server(known, Chats(known, state), Completions(known, state), others, others, others, state)
+    completions = Completions(known, state)
+    app = build_server(known, Chats(known, state), completions, others, others, others, state)
+    answer_plainly(app, completions, next(iter(models)))
     tell_refusals(app)
     return app

@@ -64,8 +64,9 @@ def test_they_hold_the_rows_that_are_meant(config: Config, manager: Manager) -> 
         return [row.fields for _, row in source.rows()]
 
     items = data_sets(config)
-    assert [item.is_on_hub(LOCATED) for item in items] == [False, False, True, False, False]
-    chats, shards, _, notes, held_out = items
+    assert [item.is_on_hub(LOCATED) for item in items] == [False, False, True, False, False, False]
+    chats, shards, _, elsewhere, notes, held_out = items
+    assert elsewhere.path == "backend:/data/rows.jsonl"
     assert rows(chats) == [CHAT]
     assert rows(shards) == [ALPACA] * 2
     assert rows(notes) == [{"text": "two\nlines\n"}] * 3

@@ -176,6 +176,18 @@ def test_chats_and_streams_give_the_same_answer(client: openai.OpenAI) -> None:
     assert "".join(part.choices[0].delta.content or "" for part in chunks) == whole
 
 
+def test_a_script_gets_the_plain_answer(url: str, client: openai.OpenAI) -> None:
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {KEY}"}, timeout=120) as http:
+        answer = http.get("/", params={"input": "[INST] 2 & 2? [/INST]"})
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+        assert answer.text == _complete(client, prompt="[INST] 2 & 2? [/INST]", max_tokens=256)
+        missing = http.get("/")
+        assert (missing.status_code, missing.json()["error"]["code"]) == (400, "no_input")
+        assert http.get("/", params={"input": ""}).status_code == 400
+        assert http.post("/", json={}).status_code == 405
+    assert httpx.get(f"{url}/", params={"input": PROMPT}).status_code == 401
+
+
 def test_an_answer_ends_before_its_stop_text(client: openai.OpenAI) -> None:
     whole = _complete(client, max_tokens=24)
     stop = whole[5:7]

@@ -121,7 +121,7 @@ ftk:
     )
 
 
-def test_an_engine_with_an_environment_of_its_own_works_there(far: Ftk, site: Path) -> None:
+def test_an_engine_with_an_environment_of_its_own_works_there(far: Ftk, site: Path, standin: Any) -> None:
     rows = [{"fable": f"Tree {number} bore {number} apples.", "moral": f"Count to {number}."} for number in range(12)]
     (far.folder / "fables.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (far.folder / "config.yml").write_text(
@@ -141,3 +141,11 @@ ftk:
     assert done.returncode == 0, done.stderr
     argv = [event["argv"] for event in far.events("command_started")]
     assert any("bigrams.py" in " ".join(parts) for parts in argv)
+    assert "Modal makes the image of orchard, once for its content" in done.stderr
+    asked = far("infer", "Tree 3 bore", **search)
+    assert asked.returncode == 0, asked.stderr
+    assert "Modal makes" not in asked.stderr
+    # A container's token may not be allowed to deploy.
+    deployments = standin.requests("AppCreate", "AppGetOrCreate", "AppPublish")
+    assert deployments
+    assert {request.caller for request in deployments} == {"client"}

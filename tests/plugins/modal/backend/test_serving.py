@@ -35,10 +35,24 @@ def _write(folder: Path) -> None:
 
 def _ask(url: str, key: str | None, model: str) -> Any:
     body = json.dumps({"model": model, "prompt": "1 and 1?", "max_tokens": 4}).encode()
+    return json.loads(_read(f"{url}/v1/completions", key, body))
+
+
+def _plain(url: str, key: str | None) -> str:
+    return _read(f"{url}?input=1%20and%201%3F", key).decode()
+
+
+def _read(url: str, key: str | None, body: bytes | None = None) -> bytes:
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
-    request = urllib.request.Request(f"{url}/v1/completions", body, headers)
+    request = urllib.request.Request(url, body, headers)
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as response:
-        return json.load(response)
+        return bytes(response.read())
+
+
+def _functions(standin: Any, name: str) -> list[Any]:
+    """What was asked for by the name of a Function."""
+    sent = [request.message for request in standin.requests("FunctionCreate")]
+    return [item for item in sent if item.function.function_name == name]
 
 
 def test_a_model_is_deployed_asked_and_stopped(far: Ftk, standin: Any) -> None:
@@ -48,11 +62,16 @@ def test_a_model_is_deployed_asked_and_stopped(far: Ftk, standin: Any) -> None:
     merged = far("merge", "mine")
     assert merged.returncode == 0, merged.stderr
     assert (far.run_folder() / "lora-out/merged/model.safetensors").is_file()
-    deployed = far("deploy", "mine", "--json", FTK_API_KEY=KEY)
+    deployed = far("deploy", "mine", "--json", "--set", "ftk.resources.gpu=a10:2", FTK_API_KEY=KEY)
     assert deployed.returncode == 0, deployed.stderr + far("logs").stdout
     server = json.loads(deployed.stdout)
     assert server["models"] == ["mine"]
+    hired = _functions(standin, "serve")[-1].function.resources.gpu_config
+    assert (hired.gpu_type, hired.count) == ("A10", 2)
     assert len(_ask(server["url"], KEY, "mine")["choices"]) == 1
+    assert _plain(server["url"], KEY)
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        _plain(server["url"], None)
     with pytest.raises(urllib.error.HTTPError, match="401"):
         _ask(server["url"], None, "mine")
     listed = json.loads(far("deploy", "--list", "--json").stdout)
