@@ -11,6 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before anything imports torch: trainings side by side, each with a thread for every core, wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 Play = Callable[[str, Path, Mapping[str, str], float], None]
 
 

@@ -11,6 +11,18 @@ import pytest
 
 from ftk.testing.calls import Ftk
 
+POET = """\
+from ftk.plugin import Environment, hookimpl, stage
+
+@hookimpl
+def environment(name):
+    return Environment("poet", ("no_such_library",), "`pip install no-such-library`") if name == "poet" else None
+
+@stage(revision=1, environment="poet")
+def generate(run, model, prompts, output):
+    raise AssertionError("it cannot work")
+"""
+
 
 @pytest.fixture(scope="module")
 def trained(
@@ -91,3 +103,21 @@ def test_nobody_reads_on(trained: Ftk) -> None:
     assert process.returncode != 0
     assert process.stderr.read() == ""
     trained.wait_for(lambda: not at_work(trained))
+
+
+def test_who_cannot_answer_where_the_run_lives_is_told_before_anything_starts(
+    tmp_path: Path, make_ftk: Callable[[Path], Ftk], write_toy_config: Callable[[Path], Path]
+) -> None:
+    ftk = make_ftk(tmp_path)
+    (tmp_path / "poet.py").write_text(POET)
+    call = ("run", write_toy_config(tmp_path), "--plugin", "poet.py", "--set", "ftk.stages.generate=poet")
+    told = "generate by poet: no_such_library cannot be imported"
+    refused = ftk(*call, "--set", "ftk.evaluate.rows=2")
+    assert (refused.returncode, told in refused.stderr, ftk.has_run()) == (2, True, False)
+    assert ftk(*call, "--set", "ftk.evaluate.rows=0").returncode == 0
+    before = names(ftk)
+    for visit in (("infer", "hello"), ("eval",)):
+        refused = ftk(*visit)
+        assert (refused.returncode, told in refused.stderr) == (2, True), refused.stderr
+        assert "`pip install no-such-library`" in refused.stderr
+    assert names(ftk) == before

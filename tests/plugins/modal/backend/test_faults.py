@@ -71,7 +71,7 @@ def test_a_killed_driver_starts_nothing_twice(
 
 
 def test_a_training_whose_container_is_killed_twice_goes_on(far: Ftk, slow_subject: Subject, standin: Any) -> None:
-    run = _start(slow_subject, "--set", "max_steps=300")
+    run = _start(slow_subject, "--set", "max_steps=400")
     for number in (1, 2):
         far.wait_for(lambda number=number: far.has_run() and len(_training_starts(far)) == number)
         # A step that was reported may be ahead of the checkpoint: a commit takes files one after another.
@@ -82,7 +82,7 @@ def test_a_training_whose_container_is_killed_twice_goes_on(far: Ftk, slow_subje
     first, second, third = _training_starts(far)
     assert first == 0
     assert 0 < second < third
-    assert far.events("metrics")[-1]["step"] == 300
+    assert far.events("metrics")[-1]["step"] == 400
     assert len(far.events("driver_started")) == 1
 
 

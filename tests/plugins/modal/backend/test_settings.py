@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ftk.plugin import Config
+from ftk.plugin import Config, Environment, FtkError, Home
 from ftk.testing.backends import Subject
 from ftk.testing.calls import SCRIPTS, Ftk
 from ftk_modal.advice import ADVICE
@@ -16,6 +16,7 @@ from ftk_modal.checks import check
 from ftk_modal.diagnosis import diagnosed
 from ftk_modal.images import Recipe
 from ftk_modal.options import BLOCK, Names, Options, mebibytes, seconds
+from ftk_modal.sites import Sites
 
 
 @pytest.fixture
@@ -138,6 +139,18 @@ def test_commands_get_what_was_asked_for(far: Ftk, standin: Any) -> None:
     assert not driver.resources.gpu_config.count
     assert (driver.resources.milli_cpu, driver.timeout_secs, driver.retry_policy.retries) == (500, 86400, 10)
     assert not made["execute"].function.resources.gpu_config.count
+
+
+def test_an_app_that_nobody_has_deployed_is_told(far: Ftk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names, engine = Names("r", "c"), Environment("engine", locks={"cpu": tmp_path / "lock.txt"})
+    sites = Sites(Home(tmp_path, tmp_path), names)
+    gone = Site(Recipe("ftk", (), "python"), Options(_defaults(), {}), names, is_own=True)
+    for name, value in sites.told([gone]).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(FtkError, match=f"Modal does not have the app {gone.name} any more"):
+        sites.of(Environment("plain")).function("execute")
+    with pytest.raises(FtkError, match="the environment engine was not brought to Modal, since no chosen stage"):
+        sites.of(engine)
 
 
 def test_units_are_understood() -> None:

@@ -1,8 +1,10 @@
 """What a container sees of a volume: its own view, which commits and reloads make equal to the volume.
 
 Models that what a container writes is seen by others after a commit alone, and what others write in the container
-after a reload, which commits first; the last who commits a file wins. A view is a folder with copies of the small
-files of the volume, and links to the large ones, to which therefore, unlike there, nothing can be appended unseen.
+after a reload, which commits first; the last who commits a file wins. A commit looks at all files and then takes those
+that had changed, one after another: what is written meanwhile may be in it for one file, and not for another. A view is
+a folder with copies of the small files of the volume, and links to the large ones, to which therefore, unlike there,
+nothing can be appended unseen.
 """
 
 import os
