@@ -28,8 +28,8 @@ def test_bad_data_are_told_before_anything_is_sent(far: Ftk, subject: Subject, s
 def test_data_are_sent_once(far: Ftk, subject: Subject, standin: Any) -> None:
     number = random.Random(0)
     with (far.folder / "data.jsonl").open("w") as stream:
-        for _ in range(200):
-            row = {"question": "what?", "answer": number.randbytes(MB // 2).hex()}
+        for _ in range(10_000):  # rows of 20 kB: a batch that is being tokenised is not left before its end
+            row = {"question": "what?", "answer": number.randbytes(MB // 100).hex()}
             stream.write(json.dumps(row) + "\n")
     size = (far.folder / "data.jsonl").stat().st_size
     call = ("run", "config.yml", "--plugin", "abacus.py", "--detach")
