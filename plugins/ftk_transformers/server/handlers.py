@@ -31,9 +31,12 @@ class Models:
         self.tokenizer = tokenizer
         self.since = int(since)
 
-    def get_gen_models(self) -> list[dict[str, Any]]:
+    def list_models(self) -> list[dict[str, Any]]:
         """What `/v1/models` lists."""
         return [{"id": name, "object": "model", "created": self.since, "owned_by": "ftk"} for name in self.models]
+
+    get_gen_models = list_models
+    """Its name before transformers 5.24."""
 
     def get_model_modality(self, model: Any, processor: Any = None) -> Any:
         """All of them answer with text."""
