@@ -150,7 +150,7 @@ def test_an_expected_error_is_one_line_and_a_remedy(
         (["run", "good.yml", "--set", "datasets.path=x"], "--set datasets.path: there is no such place"),
         (["run", "good.yml", "--set", "lora_r=many"], "--set lora_r: `lora_r` is 'many', but must be a whole number"),
         (["run", "good.yml", "--set", "lora_r=[1"], "--set lora_r:1: is no YAML"),
-        (["run", "good.yml", "--engine", "stbu"], "--set ftk.engine: no plugin 'stbu' provides train; did you mean"),
+        (["run", "good.yml", "--engine", "stbu"], "--engine: no plugin 'stbu' provides train; did you mean"),
     ],
 )
 def test_a_problem_is_one_line_with_its_place(call: Called, tmp_path: Path, arguments: list[str], problem: str) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,21 +33,27 @@ class Changes:
     @property
     def keys(self) -> list[str]:
         """Changed keys as `--set` has them; flags come last and so win."""
+        return [*self.sets, *self._flags.values()]
+
+    @property
+    def _flags(self) -> dict[str, str]:
+        """The flags that were given, each with the key that it changes."""
         named = ", ".join(name for name in self.loggers if name != "none")
-        return [
-            *self.sets,
-            *(["ftk.stages.merge=none"] if self.no_merge else []),
-            *([f"ftk.engine={self.engine}"] if self.engine else []),
-            *([f"ftk.resources.gpu={_quoted(self.gpu)}"] if self.gpu else []),
-            *([f"ftk.loggers=[{named}]"] if self.loggers else []),
-        ]
+        return {
+            **({"--no-merge": "ftk.stages.merge=none"} if self.no_merge else {}),
+            **({"--engine": f"ftk.engine={self.engine}"} if self.engine else {}),
+            **({"--gpu": f"ftk.resources.gpu={_quoted(self.gpu)}"} if self.gpu else {}),
+            **({"--logger": f"ftk.loggers=[{named}]"} if self.loggers else {}),
+        }
 
     def overrides(self, backend: str | None) -> "list[Override]":
         """Everything that changes a config: the environment, then these, then the flag for the backend."""
         from ftk.config.resolve import environment_overrides, parse_set
 
-        flags = [f"ftk.backend={backend}"] if backend else []
-        return [*environment_overrides(), *(parse_set(item) for item in (*self.keys, *flags))]
+        flags = {**self._flags, **({"--backend": f"ftk.backend={backend}"} if backend else {})}
+        # A problem is told where the person wrote it: at the flag.
+        named = [replace(parse_set(key), origin=flag) for flag, key in flags.items()]
+        return [*environment_overrides(), *map(parse_set, self.sets), *named]
 
 
 def _quoted(text: str) -> str:

@@ -18,7 +18,7 @@ CONFIG = {
 
 TRANSCRIPT = """
 $ ftk run config.yml --logger jsonk
-error: --set ftk.loggers: no plugin brings the logger 'jsonk'; did you mean 'jsonl'?
+error: --logger: no plugin brings the logger 'jsonk'; did you mean 'jsonl'?
 $ ftk run config.yml --until train
 ...
 $ ftk sync
