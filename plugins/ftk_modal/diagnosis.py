@@ -62,15 +62,13 @@ def _answer() -> set[str]:
 
     :raises FtkError: where it does not, or not in time.
     """
-    answers: SimpleQueue[set[str] | FtkError] = SimpleQueue()
+    answers: SimpleQueue[set[str] | Exception] = SimpleQueue()
 
     def ask() -> None:
         try:
             answers.put(existing({name for service in SERVICES for name in service.secrets}))
-        except FtkError as error:
+        except Exception as error:  # to be raised by whoever asked
             answers.put(error)
-        except BaseException:
-            return  # whoever asked has ended
 
     # One that nobody waits for: the client itself tries for a minute.
     threading.Thread(target=ask, daemon=True).start()
@@ -78,6 +76,6 @@ def _answer() -> set[str]:
         answer = answers.get(timeout=PATIENCE)
     except Empty:
         raise FtkError(f"Modal does not answer within {PATIENCE:g} seconds", "look at the network") from None
-    if isinstance(answer, FtkError):
+    if isinstance(answer, Exception):
         raise answer
     return answer

@@ -169,7 +169,7 @@ def _is_there(volume: Any, path: str) -> bool:
     # Asked by the client, since what is mounted shows no news while files are open.
     try:
         return any(True for _ in volume.iterdir(f"/{path}"))
-    except Exception:
+    except Exception:  # there is no such file; what cannot be asked now is asked again at the next look
         return False
 
 
