@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
+# A killed test ends what it has started, as one that is stopped by Ctrl-C does.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Before anything imports torch: trainings side by side, each with a thread for every core, wait for each other.
