@@ -12,12 +12,25 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# A killed test ends what it has started, as one that is stopped by Ctrl-C does.
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+# A killed test ends what it has started, as one that is stopped by Ctrl-C does, also where pytest was started in the
+# background, which ignores Ctrl-C, as would every program that a test starts.
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, signal.default_int_handler)
+
+LONGEST_SLOW = 1800
+"""Seconds after which a slow test is given up; others have those of pyproject.toml. Engines may have to be installed."""
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Before anything imports torch: trainings side by side, each with a thread for every core, wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests their time."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(LONGEST_SLOW))
+
 
 Play = Callable[[str, Path, Mapping[str, str], float], None]
 

@@ -3,19 +3,22 @@
 import json
 import os
 import pty
+import select
 import shutil
 import signal
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ftk.testing.calls import SCRIPTS, Ftk
+from ftk.testing.calls import PATIENCE, SCRIPTS, Ftk
 
 WRONG = "--set=ftk.serve.arguments="
 
@@ -292,6 +295,7 @@ def test_a_talk_at_a_terminal_can_be_interrupted(ftk: Ftk) -> None:
     shown.type("\x03")
     shown.until("> ")
     shown.type("what")
+    shown.until("what")
     shown.type("\x03")
     shown.until("> ")
     shown.type("/reset\nwhat is 2 and 2?\n")
@@ -319,16 +323,23 @@ class _Screen:
         self.shown = ""
 
     def type(self, text: str) -> None:
-        """Type."""
+        """Type, after a while: Python's line editor may miss a Ctrl-C that comes while it draws."""
+        time.sleep(0.2)
         os.write(self.descriptor, text.encode())
 
     def until(self, text: str) -> None:
         """Wait for a text, and forget everything before its end."""
+        deadline = time.monotonic() + PATIENCE
         while text not in self.shown:
-            try:
-                self.shown += os.read(self.descriptor, 4096).decode(errors="replace")
-            except OSError:  # whoever writes to it has ended
+            ready, _, _ = select.select([self.descriptor], [], [], max(0.0, deadline - time.monotonic()))
+            # Whoever writes to it may have ended, which is an error.
+            more = b""
+            if ready:
+                with suppress(OSError):
+                    more = os.read(self.descriptor, 4096)
+            if not more:
                 pytest.fail(f"{text!r} does not come; shown is {self.shown!r}")
+            self.shown += more.decode(errors="replace")
         self.shown = self.shown.partition(text)[2]
 
 
