@@ -18,7 +18,7 @@ for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, signal.default_int_handler)
 
 LONGEST_SLOW = 1800
-"""Seconds after which a slow test is given up; others have those of pyproject.toml. Engines may have to be installed."""
+"""Seconds after which a slow test is given up: engines may have to be installed. For others, see pyproject.toml."""
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Before anything imports torch: trainings side by side, each with a thread for every core, wait for each other.
