@@ -12,8 +12,8 @@ from ftk_merge.tokenizer import end_of
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".onnx", ".index.json")
 """Endings of files with weights, or about them."""
 
-OWN = ("README.md",)
-"""What is about the base model alone."""
+OWN = ("README.md", "special_tokens_map.json")
+"""What is about the base model alone; the run's tokenizer keeps its special tokens in `tokenizer_config.json`."""
 
 
 def write_companions(base: Path, tokenizer: Path, target: Path, changes: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ftk.plugin import HOST, PORT, PYTHON, Artifact, Command, Endpoint, Run, Served
+from ftk.plugin import HOST, PORT, PYTHON, Artifact, Command, Endpoint, Run, Served, tokenizer_digest
 from ftk_vllm import cpu, passed
 from ftk_vllm.adapters import room_for
 from ftk_vllm.architecture import Architecture, read_architecture
@@ -37,7 +37,7 @@ def describe(run: Run, models: Sequence[Served], environment: str) -> Endpoint:
     on_cpu = run.accelerator().kind == "cpu"
     refuse(run, models, architecture)
     name = next((item.name for item in models if item.model.adapter is None), BASE)
-    what = ("--model", folder, "--tokenizer", run.tokenizer(), "--served-model-name", name)
+    what = ("--model", folder, *_tokenizer(run, folder), "--served-model-name", name)
     argv = [
         *(PYTHON, "-m", MODULE, *what, "--host", HOST, "--port", PORT),
         *_settings(run, architecture, on_cpu),
@@ -48,6 +48,13 @@ def describe(run: Run, models: Sequence[Served], environment: str) -> Endpoint:
         *run.config.ftk["serve"]["arguments"],
     ]
     return Endpoint(Command(tuple(argv), environment, variables=_variables(run, on_cpu)), key_variable=KEY_VARIABLE)
+
+
+def _tokenizer(run: Run, model: Artifact) -> tuple[Part, ...]:
+    """The option for the run's tokenizer, unless the model has the same: vLLM waits for a model's config beside it."""
+    tokenizer = run.tokenizer()
+    same = tokenizer_digest(run.path(tokenizer)) == tokenizer_digest(run.path(model))
+    return () if same else ("--tokenizer", tokenizer)
 
 
 def _settings(run: Run, architecture: Architecture, on_cpu: bool) -> Iterator[str]:

@@ -51,6 +51,7 @@ def make_base(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             MODELS[name]().to(dtype).save_pretrained(made[key], max_shard_size=shard_size)
             (made[key] / "modeling_own.py").write_text("# code of the model's own\n")
             (made[key] / "README.md").write_text("about the base model\n")
+            (made[key] / "special_tokens_map.json").write_text('{"pad_token": "<other>"}')
         return made[key]
 
     return make

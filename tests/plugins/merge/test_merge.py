@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from ftk_merge.command import MergeError
+from ftk_merge.companions import OWN
 from ftk_merge.merge import merge, refuse_full_disk
 from ftk_merge.tensors import read_header
 
@@ -177,7 +178,7 @@ def test_the_layout_of_the_base_is_kept(make_base, make_adapter, tokenizer: Path
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     merged = tmp_path / "merged"
     names = {path.name for path in merged.iterdir()}
-    assert names == {path.name for path in (*base.iterdir(), *tokenizer.iterdir())} - {"README.md"}
+    assert names == {path.name for path in (*base.iterdir(), *tokenizer.iterdir())} - set(OWN)
     for name in ("config.json", "generation_config.json", "modeling_own.py"):
         assert (merged / name).read_bytes() == (base / name).read_bytes()
     index, given = (json.loads((folder / "model.safetensors.index.json").read_text()) for folder in (merged, base))

@@ -1,6 +1,7 @@
 """The command of a server is what one would type by hand, and what contradicts it is refused."""
 
 import json
+import shutil
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -42,11 +43,11 @@ def write_adapter(folder: Path, tensors: Sequence[str] = MATRICES, tokenizer: st
 
 @pytest.fixture
 def merged(base: Path) -> Callable[[Run], list[Served]]:
-    """Puts a merged model into a run."""
+    """Puts a merged model into a run, with the run's tokenizer."""
 
     def put(run: Run) -> list[Served]:
-        run.path(MERGED).parent.mkdir(parents=True, exist_ok=True)
-        run.path(MERGED).symlink_to(base)
+        for folder in (base, run.path(run.tokenizer())):
+            shutil.copytree(folder, run.path(MERGED), dirs_exist_ok=True)
         return [Served("sql", Model(MERGED))]
 
     return put
@@ -61,7 +62,7 @@ def _typed(run: Run, endpoint: Endpoint) -> str:
 def test_a_merged_model_on_a_cpu(make_run: Callable[..., Run], merged: Callable[[Run], list[Served]]) -> None:
     run = make_run()
     endpoint = serve(run, merged(run))
-    what = f"--model {MERGED} --tokenizer TOKENIZER --served-model-name sql --host HOST --port PORT"
+    what = f"--model {MERGED} --served-model-name sql --host HOST --port PORT"
     assert _typed(run, endpoint) == f"{START} {what} {CPU} {GUARDED}"
     assert endpoint.command.variables == {
         "HF_HUB_OFFLINE": "1",
@@ -88,7 +89,7 @@ def test_gpus_share_the_model_in_its_own_type(
     change(base / "config.json", torch_dtype="bfloat16")
     run = make_run(gpus=gpus)
     endpoint = serve(run, merged(run))
-    what = f"--model {MERGED} --tokenizer TOKENIZER --served-model-name sql --host HOST --port PORT"
+    what = f"--model {MERGED} --served-model-name sql --host HOST --port PORT"
     assert _typed(run, endpoint) == f"{START} {what} {options} {GUARDED}"
     assert "VLLM_ENABLE_V1_MULTIPROCESSING" not in endpoint.command.variables
 
@@ -176,13 +177,11 @@ def test_adapters_with_different_tokenizers(make_run: Callable[..., Run], base: 
         serve(run, _adapters(run, base, tokenizer='{"version": "2"}'))
 
 
-def test_tokens_without_an_embedding(
-    make_run: Callable[..., Run], merged: Callable[[Run], list[Served]], base: Path
-) -> None:
+def test_tokens_without_an_embedding(make_run: Callable[..., Run], merged: Callable[[Run], list[Served]]) -> None:
     run = make_run(["tokens: [<new>]"])
     with pytest.raises(FtkError, match="has 258 tokens and the base model 257 embeddings"):
         serve(run, merged(run))
-    change(base / "config.json", vocab_size=258)
+    change(run.path(MERGED) / "config.json", vocab_size=258)
     serve(run, [Served("sql", Model(MERGED))])
 
 
