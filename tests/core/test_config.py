@@ -179,6 +179,7 @@ def test_an_ftk_block_must_be_a_mapping(problems: Callable[..., list[str]], valu
         ("stages: {merge: x}", "c.yml:6: no plugin 'x' provides merge; those that do: stub"),
         ("stages: {train: stub}", "c.yml:6: `ftk.stages.train` is read by nothing that this run uses"),
         ("backnd: local", "c.yml:6: `ftk.backnd` is read by nothing that this run uses; did you mean `backend`?"),
+        ("limits: {rows: 3}", "c.yml:6: `ftk.limits.rows` is read by nothing that this run uses; did you mean `ftk.ev"),
         ("limits: {share: x}", "c.yml:6: `ftk.limits.share` is 'x', but must be a number"),
         ("environments: {stbu: inherit}", "c.yml:6: no plugin describes the environment 'stbu'; `ftk env list` shows"),
         ("evaluate: {rows: 65}", "c.yml:6: `ftk.evaluate.rows` is 65, but must be at most 64"),

@@ -87,9 +87,10 @@ def find_problems(value: Any, schema: Schema, place: Place, prefix: KeyPath = ()
 
     yield from _not_finite(value, prefix, place)
     told: set[Problem] = set()
+    places = dict(_places(schema, prefix))
     for error in Draft202012Validator(dict(schema)).iter_errors(value):
         # There is one error for each missing key, and each one names them all.
-        problems = [item for item in _told(error, (*prefix, *error.absolute_path), place) if item not in told]
+        problems = [item for item in _told(error, (*prefix, *error.absolute_path), place, places) if item not in told]
         told.update(problems)
         yield from problems
 
@@ -105,12 +106,19 @@ def _not_finite(value: Any, path: KeyPath, place: Place) -> Iterator[Problem]:
         yield Problem(place(path), f"`{dotted(path)}` is {value:.3g}, but must be less than {LARGEST:.3g}")
 
 
-def _told(error: Any, path: KeyPath, place: Place) -> Iterator[Problem]:
+def _places(schema: Schema, prefix: KeyPath) -> Iterator[tuple[str, KeyPath]]:
+    """The keys below the blocks of a schema, with where they stand."""
+    for block, inner in schema.get("properties", {}).items():
+        for name in inner.get("properties", {}):
+            yield name, (*prefix, block, name)
+
+
+def _told(error: Any, path: KeyPath, place: Place, places: Mapping[str, KeyPath]) -> Iterator[Problem]:
     key = dotted(path) or "the config"
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         for name in sorted(set(error.instance) - set(known)):
-            yield unknown_key((*path, name), known, place)
+            yield unknown_key((*path, name), known, place, places.get(name))
     elif error.validator == "required":
         for name in [name for name in error.validator_value if name not in error.instance]:
             inner = error.schema.get("properties", {}).get(name, {})
@@ -120,9 +128,13 @@ def _told(error: Any, path: KeyPath, place: Place) -> Iterator[Problem]:
         yield Problem(place(path), message, _nearest(error))
 
 
-def unknown_key(path: KeyPath, known: list[str], place: Place) -> Problem:
-    """The problem of a key that nothing reads, with the known one that it may be meant for."""
-    near = get_close_matches(str(path[-1]), known, n=1)
+def unknown_key(path: KeyPath, known: list[str], place: Place, meant: KeyPath | None = None) -> Problem:
+    """The problem of a key that nothing reads, with the known one that it may be meant for.
+
+    :param known: names of keys in the same place.
+    :param meant: a key of this name that stands elsewhere.
+    """
+    near = [dotted(meant)] if meant else get_close_matches(str(path[-1]), known, n=1)
     remedy = f"did you mean `{near[0]}`?" if near else "remove it, or name the plugin that reads it"
     return Problem(place(path), f"`{dotted(path)}` is read by nothing that this run uses", remedy)
 
