@@ -30,7 +30,7 @@ from ftk.data.formats import (
 from ftk.data.hub import Repository, download
 from ftk.data.sources import COMPRESSED, KINDS, LOCATED, DataSet, data_sets, is_there, kind_of, plain_suffix
 from ftk.data.tokenised import COLUMNS, UNTRAINED, AnyRow, TokenisedPair, TokenisedRow, TokenisedUnpaired
-from ftk.data.tokenising import RowTokenizer
+from ftk.data.tokenising import RowTokenizer, length_of
 from ftk.data.tokenizer import TOKENIZER, tokenizer_digest
 from ftk.diagnosis import Diagnosis
 from ftk.environments.interpreter import foreign_variables
@@ -140,6 +140,7 @@ __all__ = [
     "is_there",
     "kind_of",
     "kind_of_data",
+    "length_of",
     "name_of_format",
     "options_of_format",
     "plain_suffix",

@@ -3,9 +3,8 @@
 import json
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 
 from ftk.plugin import (
@@ -19,6 +18,7 @@ from ftk.plugin import (
     Run,
     files,
     kind_of_data,
+    length_of,
 )
 from ftk_formats.checking import row_problems
 from ftk_formats.duplicates import Duplicates
@@ -26,8 +26,11 @@ from ftk_formats.gate import MaskGate
 from ftk_formats.source import Source
 from ftk_formats.writing import Split, SplitWriter
 
-BATCH = 1000
+MOST_ROWS = 1000
 """Rows that are tokenised, and held in memory, at a time."""
+
+MOST_CHARACTERS = 2_000_000
+"""Fewer rows where they are long: while they are tokenised, they take some twenty times the memory of their text."""
 
 COUNTS_FILE = "counts.json"
 
@@ -63,7 +66,7 @@ class _Builder:
             before: list[str] = []
             ready: Future[list[AnyRow]] = Future()
             ready.set_result([])
-            while batch := list(islice(rows, BATCH)):
+            for batch in _batches(rows):
                 next_ready = thread.submit(self.tokenizer.rows, [segments for _, segments in batch])
                 yield from zip(before, ready.result(), strict=True)
                 before, ready = [place for place, _ in batch], next_ready
@@ -82,6 +85,18 @@ class _Builder:
                 except RowError:
                     most = self.run.config.ftk["data"]["max_problems"]
                     raise ProblemsFound(row_problems(source, train_on_inputs, most)) from None
+
+
+def _batches(rows: Iterable[tuple[str, Flat]]) -> Iterator[list[tuple[str, Flat]]]:
+    batch: list[tuple[str, Flat]] = []
+    length = 0
+    for place, row in rows:
+        batch.append((place, row))
+        length += length_of(row)
+        if len(batch) == MOST_ROWS or length >= MOST_CHARACTERS:
+            yield batch
+            batch, length = [], 0
+    yield batch
 
 
 def build(run: Run, sources: Sources, folder: Path, target: Path) -> None:

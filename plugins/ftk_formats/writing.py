@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 SAMPLES = 64
 """Rows of each split that are kept as samples: enough for a run's summary."""
 
-GROUP = 1000
+MOST_ROWS = 1000
 """Rows written, and held in memory, at a time."""
+
+MOST_TOKENS = 1_000_000
+"""Fewer rows where they are long."""
 
 
 class Split(StrEnum):
@@ -43,6 +46,7 @@ class SplitWriter:
         self.samples: list[dict[str, Any]] = []
         self._waiting: list[AnyRow] = []
         self._numbers: list[int] = []
+        self._length = 0
         self._files: dict[str, pq.ParquetWriter] = {}
 
     def __enter__(self) -> Self:
@@ -66,7 +70,8 @@ class SplitWriter:
             self.samples.append(self._sample(number, row))
         self._waiting.append(row)
         self._numbers.append(number)
-        if len(self._waiting) == GROUP:
+        self._length += len(row)
+        if len(self._waiting) == MOST_ROWS or self._length >= MOST_TOKENS:
             self._flush()
 
     def _sample(self, number: int, row: AnyRow) -> dict[str, Any]:
@@ -85,7 +90,7 @@ class SplitWriter:
         columns = {name: [row[name] for row in rows] for name in schema.names}
         self._write(f"{self.split}.parquet", pa.table(columns, schema=schema))
         self._write(StagedData.NUMBERS.format(self.split), pa.table({"row": pa.array(self._numbers, pa.int64())}))
-        self._waiting, self._numbers = [], []
+        self._waiting, self._numbers, self._length = [], [], 0
 
     def _write(self, name: str, table: "pa.Table") -> None:
         import pyarrow.parquet as pq

@@ -129,6 +129,11 @@ class RowTokenizer:
         return answer if answer[-1:] == [self.end] else [*answer, self.end]
 
 
+def length_of(row: Flat) -> int:
+    """The characters of a row that are tokenised, or the tokens that it has already."""
+    return len(row.input_ids) if isinstance(row, TokenisedRow) else sum(len(text) for text, _ in _texts(row))
+
+
 def _texts(row: Flat) -> list[tuple[str, bool]]:
     """The texts that a row needs to have tokenised, each with whether nothing is put around it."""
     match row:

@@ -31,7 +31,7 @@ def main(folder: Path, cache: Path, data: Path) -> None:
         "stages": {"stage_data": "formats", "prepare_model": "source"},
     }
     backend: Any = None
-    config = Config({**values, "val_set_size": 0.01, "ftk": block})
+    config = Config({**values, "val_set_size": 0.01, "sequence_len": 1_000_000, "ftk": block})
     ftk_formats.plugin.check(config, manager.dataset_formats())
     ftk_formats.plugin.stage_data(Run(folder, Cache(cache), config, manager, backend))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
