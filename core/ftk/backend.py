@@ -71,10 +71,11 @@ class Backend(Protocol):
         """How a person finds a file or folder of a run, such as its path on this machine."""
         ...
 
-    def submit(self, run_id: str, arguments: Sequence[str]) -> None:
+    def submit(self, run_id: str, arguments: Sequence[str], config: Mapping[str, Any]) -> None:
         """Start the run's driver, `python -m ftk.runs.driver`, and return at once.
 
         :param arguments: options of the driver.
+        :param config: the run's, with the changes that the driver will make to it by these options.
         :raises UsageError: when a driver is at work already. An orphaned command is stopped first.
         """
         ...

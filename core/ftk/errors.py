@@ -32,17 +32,6 @@ class PluginError(FtkError):
     """A plugin broke its contract: told by plugin, hook and remedy."""
 
 
-class CommandFailed(FtkError):
-    """A command of a stage ended with an error.
-
-    :param code: its exit code; negative for the signal that ended it.
-    """
-
-    def __init__(self, message: str, remedy: str | None, code: int) -> None:
-        super().__init__(message, remedy)
-        self.code = code
-
-
 class Cancelled(FtkError):
     """The person asked the run to stop.
 

@@ -115,12 +115,14 @@ def write_stream(target: Path, source: IO[bytes]) -> None:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """Write a file that appears at `path` only when the block ends without an error, durably and without a buffer.
+    """Write a file that appears at `path` only when the block ends without an error, and durably.
 
     The block is given the stream to write to.
     """
-    with _replacing(path) as partial, partial.open("wb", buffering=0) as stream:
+    # Buffered, since only so is what the system took a part of (over 2 GiB, a full disk) written on or an error.
+    with _replacing(path) as partial, partial.open("wb") as stream:
         yield stream
+        stream.flush()
         os.fsync(stream.fileno())
 
 
@@ -142,11 +144,16 @@ def remove(path: Path) -> None:
 
 
 def discard(path: Path) -> None:
-    """Remove a folder that must never be seen half: it loses its name first, and is rubbish from then on."""
-    partial = path.with_name(path.name + PARTIAL)
-    remove(partial)
-    path.replace(partial)
-    remove(partial)
+    """Remove a folder, if there is one, that must never be seen half: it loses its name first, and is rubbish then."""
+    sweep(path)
+    with suppress(FileNotFoundError):
+        path.replace(path.with_name(path.name + PARTIAL))
+    sweep(path)
+
+
+def sweep(path: Path) -> None:
+    """Remove what a killed writing or discarding of `path` left beside it."""
+    remove(path.with_name(path.name + PARTIAL))
 
 
 @contextmanager

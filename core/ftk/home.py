@@ -23,12 +23,15 @@ class Home:
     @property
     def environments(self) -> Path:
         """The folder of the engines' environments: in the cache, unless the environment names another to share."""
-        return Path(os.environ.get(ENVIRONMENTS_VARIABLE) or self.cache / "environments").absolute()
+        return Path(os.environ.get(ENVIRONMENTS_VARIABLE) or self.cache / "environments").resolve()
 
     @classmethod
     def find(cls, runs: Path | None = None, cache: Path | None = None) -> "Home":
-        """The folders given, else those of the environment, else `./runs` and the user's cache."""
+        """The folders given, else those of the environment, else `./runs` and the user's cache.
+
+        Each by its only path without links and `..`, since processes are known by the folder of their run.
+        """
         user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         runs = runs or Path(os.environ.get(RUNS_VARIABLE) or "runs")
         cache = cache or Path(os.environ.get(CACHE_VARIABLE) or user_cache / "ftk")
-        return cls(runs.absolute(), cache.absolute())
+        return cls(runs.resolve(), cache.resolve())

@@ -25,11 +25,16 @@ INTEGRATIONS = (
     "diffusion.DiffusionArgs",
     "expert_parallel.ExpertParallelArgs",
     "grokfast.GrokfastArgs",
+    "hatchery.args.HatcheryArgs",
     "kd.KDArgs",
     "kernels.KernelsArgs",
     "liger.LigerArgs",
+    "llm_compressor.args.LLMCompressorArgs",
+    "lm_eval.args.LMEvalArgs",
     "mora.MoraArgs",
+    "nemo_gym.args.NemoGymArgs",
     "spectrum.SpectrumArgs",
+    "swanlab.args.SwanLabConfig",
 )
 """The keys that axolotl's own plugins add, by the classes which axolotl itself reads them from."""
 

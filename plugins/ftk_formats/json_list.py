@@ -22,7 +22,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 def read_list(first: bytes, stream: BinaryIO, line: int) -> Iterator[Row]:
     """The objects of a list; whatever is no JSON ends it, since nobody knows where the next object begins.
 
-    :param first: the line that the list begins on.
+    :param first: the line that the list begins on, or its first bytes.
     :param stream: what follows.
     :param line: the number of that line.
     """
@@ -88,7 +88,7 @@ class _Text:
 
     def _read(self) -> bool:
         """Read on; whether there was anything."""
-        chunk = self._stream.read(max(CHUNK, len(self._text)))
+        chunk = self._stream.read(max(CHUNK, len(self._text) - self._at))
         self._text = self._text[self._at :] + self._decode(chunk, final=not chunk)
         self._at = 0
         return bool(chunk)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ftk.plugin import RowError
-from ftk_formats.json_list import read_list
+from ftk_formats.json_list import CHUNK, read_list
 from ftk_formats.json_values import decode
 from ftk_formats.opening import open_bytes
 from ftk_formats.row import Row, not_utf8, object_or_error
@@ -17,14 +17,19 @@ BOM = b"\xef\xbb\xbf"
 def read(path: Path) -> Iterator[Row]:
     """The rows of a file; blank lines are passed over."""
     with open_bytes(path) as stream:
-        for number, line in enumerate(stream, 1):
-            if content := line.removeprefix(BOM).strip():
+        number = 1
+        # Of the first line only a part, since a list may stand on one.
+        while start := stream.readline(CHUNK):
+            if content := start.removeprefix(BOM).strip():
                 rows = read_list if content.startswith(b"[") else _read_lines
-                yield from rows(line.removeprefix(BOM), stream, number)
+                yield from rows(start.removeprefix(BOM), stream, number)
                 return
+            number += start.endswith(b"\n")
 
 
-def _read_lines(first: bytes, stream: BinaryIO, number: int) -> Iterator[Row]:
+def _read_lines(start: bytes, stream: BinaryIO, number: int) -> Iterator[Row]:
+    """The rows of a file that goes on after `start`, the beginning of a line or all of it."""
+    first = start if start.endswith(b"\n") else start + stream.readline()
     for place, line in enumerate(chain((first,), stream), number):
         if not line.isspace():
             yield Row(place, _parse(line))

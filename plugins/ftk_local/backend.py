@@ -96,7 +96,7 @@ class LocalBackend:
         here = Path.cwd()
         return str(full.relative_to(here) if full.is_relative_to(here) else full)
 
-    def submit(self, run_id: str, arguments: Sequence[str]) -> None:
+    def submit(self, run_id: str, arguments: Sequence[str], config: Mapping[str, Any]) -> None:
         """Start the driver in a session of its own, so that a closed terminal does not reach it."""
         folder = self._folder(run_id)
         lock = self._take(run_id)

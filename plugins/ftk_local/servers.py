@@ -63,12 +63,12 @@ class Servers:
         here = Placed(folder, self.home.cache, interpreter)
         command = server.endpoint.command
         mark = {SERVER_VARIABLE: json.dumps({"runs_folder": str(self.home.runs), "server": server.to_json()})}
-        secret = {} if key is None else {str(server.endpoint.key_variable): key}
-        variables = {name: _at(value, address) for name, value in command.variables.items()}
-        order = {
-            "argv": [here.text(_at(part, address)) for part in command.argv],
-            "variables": {**here.variables(variables), **mark, **secret},
-        }
+        variables = here.variables({name: _at(value, address) for name, value in command.variables.items()})
+        key_variable = str(server.endpoint.key_variable)
+        variables.pop(key_variable, None)  # an exported key of another server
+        secret = {} if key is None else {key_variable: key}
+        argv = [here.text(_at(part, address)) for part in command.argv]
+        order = {"argv": argv, "variables": {**variables, **mark, **secret}}
         with (folder / server.log).open("ab") as output:
             keeper = subprocess.Popen(
                 [sys.executable, "-P", "-m", KEEPER],

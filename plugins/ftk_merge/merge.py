@@ -1,4 +1,4 @@
-"""The command that merges: `python -m ftk_merge.merge BASE ADAPTER OUT TOKENIZER DTYPE`."""
+"""The command that merges: `python -m ftk_merge.merge BASE ADAPTER TARGET TOKENIZER DTYPE`."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The command that compares: `python -m ftk_merge.parity BASE ADAPTER MERGED DATA RESULT DTYPE`.
+"""The command that compares: `python -m ftk_merge.parity BASE ADAPTER MERGED DATA RESULT`.
 
 It judges nothing: it writes what it saw, and the driver decides what follows from it.
 """

@@ -47,6 +47,7 @@ class MLflow(Logger):
         "hf_mlflow_log_artifacts": FLAG,
     }
     modules = ("mlflow",)
+    folder = "mlruns"
     remedy = '`pip install "finetune-kit[mlflow]"`, or do without: `--logger jsonl`'
 
     def is_wanted(self, config: Mapping[str, Any]) -> bool | None:
@@ -64,7 +65,7 @@ class MLflow(Logger):
         from mlflow.entities import Param
 
         address = run.config.get("mlflow_tracking_uri") or os.environ.get("MLFLOW_TRACKING_URI")
-        self._client = MlflowClient(address or (run.folder / "mlruns").as_uri())
+        self._client = MlflowClient(address or (run.folder / self.folder).as_uri())
         self._keeps_models = bool(run.config.get("hf_mlflow_log_artifacts"))
         experiment = self._experiment(run.config.get("mlflow_experiment_name"))
         known = self._find_or_create(experiment, run)
@@ -73,7 +74,7 @@ class MLflow(Logger):
         params = [Param(name, str(value)[:LONGEST]) for name, value in missing]
         for start in range(0, len(params), MOST):
             self._client.log_batch(self._id, params=params[start : start + MOST])
-        return _link(address, experiment, self._id) or str(run.folder / "mlruns")
+        return _link(address, experiment, self._id) or str(run.folder / self.folder)
 
     def _experiment(self, named: str | None) -> str:
         name = named or os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT

@@ -14,6 +14,7 @@ from ftk.plugin import (
     Command,
     Endpoint,
     Environment,
+    FtkError,
     Home,
     Server,
     Stored,
@@ -21,7 +22,7 @@ from ftk.plugin import (
 )
 from ftk_modal import gpus
 from ftk_modal.calls import held_back
-from ftk_modal.drafts import changed, read_config, with_models
+from ftk_modal.drafts import read_config, with_model
 from ftk_modal.driving import DRIVER, wish_path
 from ftk_modal.executing import execute
 from ftk_modal.inside import OWN
@@ -72,12 +73,12 @@ class ModalBackend:
         self._servers = Servers(self.sites, self.store)
 
     def create(self, run_id: str, draft: Path) -> None:
-        """Upload the draft, and models that are folders of this machine, in one step each."""
+        """Upload the draft, and a base model that lies on this machine, in one step each."""
         config = read_config(draft)
         find_secrets(config["ftk"], config)  # one that is missing is told before anything is sent
         content = {item.relative_to(draft).as_posix(): item for item in draft.rglob("*") if item.is_file()}
         files_of_run: dict[str, Path | bytes] = {f"{run_id}/{path}": item for path, item in content.items()}
-        files_of_run |= with_models(run_id, draft, self.cache)
+        files_of_run |= with_model(run_id, draft, self.cache)
         self.store.write(
             {**files_of_run, f"{INDEX}/{run_id}": run_id.encode()}, Uploading(files_of_run, self.describe(run_id, ""))
         )
@@ -113,14 +114,14 @@ class ModalBackend:
         """The volume and the path there, as `modal volume` takes them."""
         return f"{self.names.runs}:/{'/'.join(filter(None, (run_id, path)))}"
 
-    def submit(self, run_id: str, arguments: Sequence[str]) -> None:
+    def submit(self, run_id: str, arguments: Sequence[str], config: Mapping[str, Any]) -> None:
         """Deploy what is missing, and call the driver."""
         activity = self.activity(run_id)
         if activity == "working":
             raise UsageError(f"{run_id} is being worked on", f"`ftk attach {run_id}` shows it")
         if activity == "orphaned":
             self._end_orphans(run_id)
-        drive, variables = self._prepared(run_id, "drive", arguments)
+        drive, variables = self._prepared(run_id, "drive", config)
         with held_back(), told():
             call = drive.spawn(run_id, list(arguments), variables)
             record = {"call": call.object_id, "modules": sorted(self.sites.modules)}
@@ -170,7 +171,7 @@ class ModalBackend:
     def visit(self, run_id: str, arguments: Sequence[str]) -> int:
         """Call the Function that does jobs beside runs."""
         job, scratch = arguments
-        visit, variables = self._prepared(run_id, "visit")
+        visit, variables = self._prepared(run_id, "visit", self._config(run_id))
         with held_back(), told():
             call = visit.spawn(run_id, [job, scratch], variables)
         try:
@@ -191,6 +192,8 @@ class ModalBackend:
                     return call.get(timeout=POLL)
                 except TimeoutError:
                     continue
+                except RuntimeError as error:  # of the Function; see `inside`
+                    raise FtkError(f"Modal's call of a visit failed: {error}") from None
             call.cancel(terminate_containers=True)
         return Cancelled.exit_code
 
@@ -226,13 +229,9 @@ class ModalBackend:
         self._reader.forget()
 
     def _prepared(
-        self, run_id: str, function: str, arguments: Sequence[str] = ()
+        self, run_id: str, function: str, config: Mapping[str, Any]
     ) -> "tuple[modal.Function[..., Any, Any], dict[str, str]]":
-        """A Function of ftk's own app, with the secrets of the run, and the variables that it is told.
-
-        :param arguments: the driver's, which may change the config.
-        """
-        config = changed(self._config(run_id), arguments)
+        """A Function of ftk's own app, with the secrets of the run, and the variables that it is told."""
         options = Options.of(config["ftk"])
         secrets = find_secrets(config["ftk"], config, logged=function == "drive")
         self.sites.modules |= set(self._json(run_id, SUBMITTED).get("modules", ()))

@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,9 @@ DRIVER = f"{OWN}/driver.json"
 """Written by the driver: its call, and how many bytes of its events there were before."""
 
 EVENTS = "events/driver.jsonl"
+
+WITHIN = 120.0
+"""Seconds within which whoever waits for a visit writes its wish again; else nobody waits any more."""
 
 
 def drive(run_id: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
@@ -103,17 +108,25 @@ class _Work:
 
     def _watched(self, process: "subprocess.Popen[bytes]", scratch: str) -> int:
         asked = 0
+        known, heard = Wish(self.call), time.monotonic()
         while True:
             with suppress(subprocess.TimeoutExpired):
                 return process.wait(PUSH)
             with suppress(OSError, RuntimeError, FtkError):  # the next time will do
                 self.mirror.push(scratch)
             with suppress(OSError, FtkError):
-                wish = self._read(wish_path(scratch))
-                if wish.get("call") == self.call and 1 + wish["now"] > asked:
-                    asked = 1 + wish["now"]
+                wish = self._wish(scratch)
+                if wish != known:
+                    known, heard = wish, time.monotonic()
+                is_left = bool(scratch) and time.monotonic() - heard > wish.within
+                if (urgency := max(wish.urgency, is_left)) > asked:
+                    asked = urgency
                     # As `ftk.runs.driver` takes them: stop after a checkpoint, or at once.
-                    process.send_signal(signal.SIGINT if wish["now"] else signal.SIGTERM)
+                    process.send_signal(signal.SIGINT if asked == AT_ONCE else signal.SIGTERM)
+
+    def _wish(self, scratch: str) -> "Wish":
+        found = self._read(wish_path(scratch))
+        return Wish(**found) if found.get("call") == self.call else Wish(self.call)
 
     def _read(self, path: str) -> dict[str, Any]:
         try:
@@ -123,12 +136,29 @@ class _Work:
         return found
 
 
-def wish_path(scratch: str = "") -> str:
-    """The file by which a driver, or the visit with this scratch folder, is asked to stop.
+@dataclass(frozen=True)
+class Wish:
+    """What whoever waits for a driver or a visit wants of it.
 
-    It holds the call that is meant, and whether it is to stop at once.
+    :param call: the call that is meant.
+    :param urgency: 0 to go on, 1 to stop after a checkpoint, `AT_ONCE`.
+    :param beat: another number each time that it is written, as long as somebody waits for a visit.
+    :param within: seconds within which a visit is to see another number.
     """
-    return f"{OWN}/{scratch}driver.stop"
+
+    call: str
+    urgency: int = 0
+    beat: int = 0
+    within: float = WITHIN
+
+    def content(self) -> bytes:
+        """What its file holds."""
+        return json.dumps(asdict(self)).encode()
+
+
+def wish_path(scratch: str = "") -> str:
+    """The file with the wish for the driver, or for the visit with this scratch folder."""
+    return f"{OWN}/{scratch}wish.json"
 
 
 def _without_from(arguments: Sequence[str]) -> list[str]:

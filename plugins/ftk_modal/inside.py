@@ -38,6 +38,24 @@ SUPERSEDED = -1000
 """What a call gives that another one has taken the place of."""
 
 
+def client_errors() -> tuple[type[Exception], ...]:
+    """What Modal's client raises when it cannot do what it is asked."""
+    import modal.exception
+    from grpclib.exceptions import StreamTerminatedError
+
+    return (OSError, StreamTerminatedError, modal.exception.Error)
+
+
+@contextmanager
+def _unmistakable() -> Iterator[None]:
+    """Raise nothing that whoever asks for the result could take for an error of his own client."""
+    try:
+        yield
+    except client_errors() as error:
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+
+@_unmistakable()
 def drive(run_id: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
     """Take a run through its stages; see `ftk_modal.driving`."""
     from ftk_modal.driving import drive as work
@@ -45,6 +63,7 @@ def drive(run_id: str, arguments: Sequence[str], variables: Mapping[str, str]) -
     return work(run_id, arguments, variables)
 
 
+@_unmistakable()
 def visit(run_id: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
     """Do a job beside a run; see `ftk_modal.driving`."""
     from ftk_modal.driving import visit as work
@@ -52,6 +71,7 @@ def visit(run_id: str, arguments: Sequence[str], variables: Mapping[str, str]) -
     return work(run_id, arguments, variables)
 
 
+@_unmistakable()
 def execute(order: Mapping[str, Any]) -> int:
     """Run a command in a run's folder; a container that goes on after another one does the same.
 

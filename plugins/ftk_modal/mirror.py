@@ -98,7 +98,8 @@ class Mirror:
         gone = {path for path in here if path not in now and path.startswith(only)}
         if changed:
             self.store.write({f"{self.run_id}/{path}": _content(self.folder / path) for path in changed})
-        for path in sorted({self._highest_gone(path) for path in gone}):
+        # Manifests last, as they went here: what is left of an output must not be taken for one of another config.
+        for path in sorted({self._highest_gone(path) for path in gone}, key=lambda path: path.startswith("stages")):
             self.store.remove(f"{self.run_id}/{path}")
         for path in gone:
             del here[path]

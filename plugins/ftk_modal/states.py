@@ -1,20 +1,36 @@
 """Whether calls of Functions work."""
 
-from ftk.plugin import FtkError
+from ftk.plugin import Cancelled
+from ftk_modal.inside import client_errors
 
 
 def is_working(call_id: str) -> bool:
-    """Whether a call has not ended."""
-    import modal
-    import modal.exception
+    """Whether a call has not ended.
 
+    :raises modal.exception.Error: where that cannot be asked now.
+    """
+    import modal
+    from modal import exception as known
+
+    # Of Modal's own errors, those that a call has ended with, or that say it is kept no more.
+    ended = (
+        known.NotFoundError,
+        known.OutputExpiredError,
+        known.FunctionTimeoutError,
+        known.InternalFailure,
+        known.RemoteError,
+        known.ExecutionError,
+    )
     try:
         modal.FunctionCall.from_id(call_id).get(timeout=0)
     except TimeoutError:
         return True
-    except (modal.exception.ConnectionError, modal.exception.AuthError):
+    except ended:
+        return False
+    except (known.Error, Cancelled, KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as ended:  # whatever the Function has raised; for a cancelled call, no Exception
-        if isinstance(ended, KeyboardInterrupt | SystemExit | FtkError):
-            raise
+    except client_errors() as error:
+        raise known.ConnectionError(f"{type(error).__name__}: {error}") from error
+    except BaseException:  # whatever the Function has raised; for a cancelled call, no Exception
+        return False
     return False

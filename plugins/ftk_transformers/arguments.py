@@ -67,7 +67,7 @@ def _on(device: Device, settings: Settings) -> dict[str, Any]:
         "optim": device.optimizer,
         "bf16": device.dtype is torch.bfloat16,
         "fp16": device.dtype is torch.float16,
-        "tf32": True if on_gpu and weights.tf32 is True else None,
+        "tf32": device.tf32 or None,
         "torch_compile": device.compiles,
         "activation_checkpointing": weights.gradient_checkpointing,
         "activation_checkpointing_kwargs": dict(weights.gradient_checkpointing_kwargs or {"use_reentrant": False}),

@@ -14,6 +14,9 @@ QUIET = {
 }
 """Environment that keeps the libraries off the network and their progress bars out of the log."""
 
+GPUS = "CUDA_VISIBLE_DEVICES"
+"""Names those that CUDA shows; read when torch first looks for one."""
+
 
 class CommandError(Exception):
     """What a person can put right; its message is one line."""
@@ -27,6 +30,8 @@ def run_command(body: Callable[..., None]) -> None:
     warnings.simplefilter("ignore", FutureWarning)  # what one library tells another
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    # The trainer would spread a batch over all it sees, and train on more rows in a step than were asked for.
+    os.environ[GPUS] = os.environ.get(GPUS, "0").partition(",")[0]
     try:
         body(*map(Path, sys.argv[1:]))
     except CommandError as error:

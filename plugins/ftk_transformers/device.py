@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Self
 
 import torch
+from transformers.utils.import_utils import is_torch_tf32_available
 
 from ftk.reporter import Reporter
 from ftk_transformers.command import CommandError
@@ -26,13 +27,15 @@ class Device:
     :param optimizer: its name, as `ftk_transformers.optimizers` knows it.
     :param attention: the attention, as transformers names it.
     :param compiles: whether the model is compiled.
+    :param tf32: whether float32 products are computed in TensorFloat-32.
     """
 
     name: str
     dtype: torch.dtype
     optimizer: str
     attention: str
-    compiles: bool
+    compiles: bool = False
+    tf32: bool = False
 
     @classmethod
     def choose(cls, settings: Settings, reporter: Reporter) -> Self:
@@ -47,12 +50,13 @@ class Device:
         asked, optimizer = settings.weights, settings.optimization.optimizer
         attention = "sdpa" if "attention" in adapted else asked.attention
         if not on_gpu:
-            return cls("cpu", torch.float32, GPU_OPTIMIZERS.get(optimizer, optimizer), attention, compiles=False)
+            return cls("cpu", torch.float32, GPU_OPTIMIZERS.get(optimizer, optimizer), attention)
         dtype = torch.float16 if asked.wants_fp16 else torch.float32
         if asked.wants_bf16 and torch.cuda.is_bf16_supported():
             dtype = torch.bfloat16
         optimizer = GPU_OPTIMIZERS[optimizer] if "optimizer" in adapted else optimizer
-        return cls("cuda", dtype, optimizer, attention, asked.torch_compile is True)
+        tf32 = is_torch_tf32_available() if asked.tf32 == "auto" else bool(asked.tf32)
+        return cls("cuda", dtype, optimizer, attention, bool(asked.torch_compile), tf32)
 
     @property
     def dtype_name(self) -> str:

@@ -17,6 +17,7 @@ class Wandb(Logger):
     name = "wandb"
     keys = KEYS
     modules = ("wandb",)
+    folder = "wandb"
     remedy = '`pip install "finetune-kit[wandb]"`, or do without: `--logger jsonl`'
 
     def is_wanted(self, config: Mapping[str, Any]) -> bool | None:
@@ -42,7 +43,7 @@ class Wandb(Logger):
             settings=wandb.Settings(console="off", silent=True, x_disable_stats=True, disable_code=True),
         )
         self._run.define_metric("*", step_metric=STEP, step_sync=True)
-        return str(self._run.url or run.folder / "wandb")
+        return str(self._run.url or run.folder / self.folder)
 
     def log_metrics(self, values: Mapping[str, float], step: int, time: float) -> None:
         """Log numbers."""

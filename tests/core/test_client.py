@@ -2,8 +2,9 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -42,11 +43,22 @@ class Handler(BaseHTTPRequestHandler):
                 self.end_headers()
             case "wrong":
                 self._send(400, {"error": {"message": "top_q is unknown"}})
+            case "full" if self.server.full > 0:  # type: ignore[attr-defined]
+                self.server.full -= 1  # type: ignore[attr-defined]
+                self._send(503, {"error": {"message": "ask again"}}, {"Retry-After": "0"})
+            case "full for long" if body["prompt"] != "wrong":
+                self._send(429, {"error": {"message": "ask again"}}, {"Retry-After": body["prompt"]})
+            case "full for long":
+                self._send(400, {"error": {"message": "top_q is unknown"}})
+            case "down":
+                self._send(503, {"error": {"message": "there is nobody"}})
             case model:
                 self._stream(body, model)
 
-    def _send(self, code: int, value: Any) -> None:
+    def _send(self, code: int, value: Any, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.send_response(code)
+        for name, content in headers.items():
+            self.send_header(name, content)
         self.end_headers()
         self.wfile.write(json.dumps(value).encode())
 
@@ -80,7 +92,7 @@ class Crowded(ThreadingHTTPServer):
 def server() -> Iterator[Any]:
     """A server."""
     with Crowded(("127.0.0.1", 0), Handler) as server:
-        server.keys, server.bodies = [], []  # type: ignore[attr-defined]
+        server.keys, server.bodies, server.full = [], [], 0  # type: ignore[attr-defined]
         server.url = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
@@ -109,6 +121,25 @@ def test_many_are_asked_and_answered_in_order(server: Any) -> None:
     assert [event["done"] for event in events if event.kind == "generation"] == list(range(1, 41))
 
 
+def test_a_full_server_is_asked_again(server: Any) -> None:
+    server.full = 3
+    prompts = [Question(str(number), {"prompt": f"a {number}"}) for number in range(4)]
+    answers = ask(Client(server.url, "full", KEY), prompts, {})
+    assert [answer["text"] for answer in answers.answers] == [f"a.{number}." for number in range(4)]
+    assert len(server.bodies) == 7
+
+
+def test_a_server_that_is_full_for_longer_than_anybody_waits_is_told(server: Any) -> None:
+    with pytest.raises(UsageError, match="answers 429: ask again"):
+        Client(server.url, "full for long", KEY).complete("3600", {})
+
+
+def test_nobody_waits_for_a_full_server_when_another_question_has_failed(server: Any) -> None:
+    prompts = [Question(prompt, {"prompt": prompt}) for prompt in ("wrong", "500", "500")]
+    with pytest.raises(UsageError, match="answers 400"):
+        ask(Client(server.url, "full for long", KEY), prompts, {})
+
+
 def test_one_is_told_as_it_comes(server: Any) -> None:
     events: list[Event] = []
     ask(Client(server.url, key=KEY), [Question("x", {"prompt": "one two"})], {}, events.append)
@@ -127,6 +158,7 @@ def test_fields_are_for_runs(server: Any) -> None:
         ("broken", FtkError, "the answer broke off"),
         ("failing", FtkError, "the server failed: out of memory"),
         ("moved", FtkError, "answers 302"),
+        ("down", FtkError, "answers 503: there is nobody"),
     ],
 )
 def test_what_goes_wrong_is_told(server: Any, model: str, kind: type[FtkError], message: str) -> None:

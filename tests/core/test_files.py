@@ -1,6 +1,7 @@
 """Writes that leave a file or folder whole, old or absent."""
 
 import io
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -188,6 +189,23 @@ def test_a_discarded_folder_is_gone(tmp_path: Path) -> None:
     (folder / "x").write_text("1")
     (tmp_path / f"a{files.PARTIAL}").mkdir()
     files.discard(folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_there_is_discarded_too_with_what_was_left_of_it(tmp_path: Path) -> None:
+    files.make_folder(tmp_path / f"a{files.PARTIAL}")
+    files.discard(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_the_system_takes_a_part_of_is_an_error(tmp_path: Path) -> None:
+    _, most = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, most))  # as a disk that is full then
+    try:
+        with pytest.raises(OSError, match="too large"), files.new_file(tmp_path / "a") as stream:
+            stream.write(bytes((1 << 20) + 1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ftk.config.resolve import Config
-from ftk.data.locating import data_problems, located_data, located_models, put_data
+from ftk.data.locating import data_problems, located_data, located_models, put_adapter, put_data
 
 
 @pytest.fixture
@@ -97,3 +97,19 @@ def test_data_where_the_run_works_stay_there(folder: Path) -> None:
     assert entries == {"datasets": [{"path": "/volume/rows.jsonl", "type": "alpaca"}]}
     assert found == {}
     assert data_problems(config(folder, {"path": "backend:/volume/rows.jsonl"})) == []
+
+
+def test_an_adapter_is_put_into_the_run_without_a_trainings_checkpoints(folder: Path) -> None:
+    draft, tuned = folder.parent / "draft", folder / "tuned"
+    (tuned / "checkpoint-2").mkdir(parents=True)
+    for name in ("adapter_config.json", "adapter_model.safetensors", "checkpoint-2/optimizer.pt"):
+        (tuned / name).write_text(name)
+    assert put_adapter(Config({"lora_model_dir": str(tuned)}), draft) == {"lora_model_dir": "lora_model_dir"}
+    put = {path.name: path.read_text() for path in (draft / "lora_model_dir").iterdir()}
+    assert put == {name: name for name in ("adapter_config.json", "adapter_model.safetensors")}
+
+
+@pytest.mark.parametrize("name", [None, "org/name"])
+def test_an_adapter_that_is_not_here_stays_a_name(name: str | None, tmp_path: Path) -> None:
+    assert put_adapter(Config({"lora_model_dir": name}), tmp_path) == {}
+    assert list(tmp_path.iterdir()) == []

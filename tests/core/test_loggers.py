@@ -40,6 +40,7 @@ class Cloud(Logger):
 
 class Paper(Logger):
     name = "paper"
+    folder = "paper-log"
 
 
 class Plugin:
@@ -101,6 +102,14 @@ def test_a_logger_that_cannot_say_whether_it_is_wanted_is_left_out_by_name(loggi
     assert logging_manager.broken == {"cloud": "its is_wanted raised ValueError: no such project"}
     with pytest.raises(UsageError, match="no plugin brings the logger 'clod'"):
         find_loggers(["clod"], logging_manager)
+
+
+@pytest.mark.parametrize("output", ["paper-log", "./paper-log/"])
+def test_a_training_cannot_have_the_folder_of_a_logger(output: str, logging_manager: Manager) -> None:
+    with pytest.raises(ProblemsFound) as error:
+        _resolved(logging_manager, f"output_dir: {output}\n")
+    told = "c.yml:5: the logger paper writes into a folder of this name; choose another, such as ./lora-out"
+    assert str(error.value) == told
 
 
 def test_metrics_have_the_names_that_people_expect() -> None:

@@ -51,6 +51,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_plugin_from_the_command_line_is_used_and_kept_by_the_run(ftk, folder: Path) -> None:
     (folder / "config.yml").write_text(CONFIG)
+    (folder / "riddles.py").write_text(FORMAT, newline="\r\n")
     assert "there is no dataset format 'riddles'" in ftk("run", "config.yml").stderr
     done = ftk("run", "config.yml", "--plugin", "riddles.py")
     assert done.returncode == 0, done.stderr
@@ -81,6 +82,23 @@ def test_a_yes_is_remembered_until_the_file_changes(ftk, folder: Path) -> None:
     assert ftk("run", "config.yml", "--dry-run").returncode == 0
     (folder / "riddles.py").write_text(FORMAT + "\n# changed\n")
     assert ftk("run", "config.yml", "--dry-run").returncode == 2
+
+
+def test_the_code_of_a_run_from_elsewhere_runs_only_with_the_persons_yes(ftk, folder: Path) -> None:
+    (folder / "config.yml").write_text(CONFIG)
+    (folder / "riddles.py").write_text(f"open({str(folder / 'ran')!r}, 'w')\n" + FORMAT)
+    assert ftk("run", "config.yml", "--plugin", "riddles.py", "--set", "ftk.stages.serve=toy").returncode == 0
+    (folder / "ran").unlink()
+    run = ftk.run_folder().name
+    elsewhere = {"FTK_CACHE_DIR": str(folder / "of-another-person")}
+    for call in ("inspect", "infer hi", "eval", "serve", "chat", "sync", "merge latest", "run --resume latest"):
+        refused = ftk(*call.split(), **elsewhere)
+        assert (call, refused.returncode) == (call, 2)
+        assert f"the run {run} names the plugin runs/{run}/plugins/riddles.py, whose code would run" in refused.stderr
+        assert "--trust" in refused.stderr
+    assert not (folder / "ran").exists()
+    assert ftk("inspect", "--trust", **elsewhere).returncode == 0
+    assert ftk("inspect", **elsewhere).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -79,10 +79,11 @@ def _ready(process: "subprocess.Popen[str]") -> str:
 
 
 def test_a_detached_server_answers_until_it_is_stopped_and_its_run_stays(ftk: Ftk) -> None:
-    told = _start(ftk)
+    told = _start(ftk, TOY_KEY="of-another-server")
     assert (told["models"], told["key"]) == (["sums"], None)
     assert _ask(told["url"]) == "4"
-    (row,) = json.loads(ftk("serve", "--list", "--json").stdout)
+    (ftk.folder / "link").symlink_to(ftk.runs)
+    (row,) = json.loads(ftk("serve", "--list", "--json", "--runs-dir", "link").stdout)
     assert (row["id"], row["state"], row["url"]) == (told["id"], "ready", told["url"])
     refused = ftk("rm", "sums", "--yes")
     assert refused.returncode == 2

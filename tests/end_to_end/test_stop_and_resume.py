@@ -138,6 +138,14 @@ def test_a_detached_run_can_be_attached_to(ftk, toy_config: Path) -> None:
     assert "exact match" in attached.stdout
 
 
+def test_a_run_is_known_by_every_path_to_its_folder(ftk, toy_config: Path) -> None:
+    (ftk.folder / "link").symlink_to(ftk.folder)
+    ftk("run", toy_config, *LONG, *SLOWLY, "--detach", "--runs-dir", "link/runs")
+    assert _state(ftk) == "running"
+    assert ftk("cancel", "latest").returncode == 0
+    ftk.assert_nobody_works()
+
+
 def test_ctrl_c_in_attach_only_lets_go(ftk, toy_config: Path) -> None:
     ftk("run", toy_config, *LONG, *SLOWLY, "--detach")
     attached = ftk.start("attach")
@@ -224,6 +232,21 @@ def test_from_train_does_it_again_with_the_changed_key(ftk, toy_config: Path) ->
     assert json.loads((ftk.run_folder() / "lora-out/trained.json").read_text())["steps"] == 9
     assert _begun(ftk) == [*STAGES, "evaluate", "train", "merge", "evaluate"]
     assert ftk.events("training")[-1]["start_step"] == 0
+
+
+def test_a_run_keeps_the_adapter_that_it_goes_on_from(ftk, toy_config: Path) -> None:
+    given = ftk.folder / "given"
+    given.mkdir()
+    (given / "learned.json").write_text('{"1 2 3": "six"}')
+    sets = ("--set", f"lora_model_dir={given}")
+    assert ftk("run", toy_config, *sets, "--until", "prepare_model").returncode == 0
+    (given / "learned.json").write_text("{}")
+    assert ftk("run", "--resume", "latest").returncode == 0
+    assert json.loads((ftk.run_folder() / "lora-out/learned.json").read_text())["1 2 3"] == "six"
+    (ftk.run_folder() / "lora_model_dir/learned.json").write_text("{}")
+    done = ftk("run", "--resume", "latest")
+    assert done.returncode == 2
+    assert "train was done with other inputs: file lora_model_dir" in done.stderr
 
 
 def test_from_merge_keeps_the_training(ftk, toy_config: Path) -> None:

@@ -59,3 +59,20 @@ def test_a_run_on_preferences(ftk, tiny_config: Path, rl: str) -> None:
     assert done.returncode == 0, done.stderr
     assert [event for event in ftk.events("metrics") if "rewards/margins" in event]
     assert (ftk.run_folder() / "lora-out/merged/model.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_from_its_copy_of_an_adapter(ftk, tiny_config: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    assert ftk("run", _config(tiny_config, max_steps=2), "--until", "train").returncode == 0
+    first = ftk.run_folder() / "lora-out"
+    config = _config(tiny_config, max_steps=1, learning_rate=1e-9, lora_model_dir=str(first))
+    done = ftk("run", config, "--until", "train")
+    assert done.returncode == 0, done.stderr
+    assert all(path.is_file() for path in (ftk.run_folder() / "lora_model_dir").iterdir())
+    before, after = (
+        load_file(folder / "adapter_model.safetensors") for folder in (first, ftk.run_folder() / "lora-out")
+    )
+    torch.testing.assert_close(after, before, atol=1e-6, rtol=0)

@@ -96,6 +96,22 @@ def test_an_answer_is_printed_as_it_comes(trained: Ftk) -> None:
     assert process.returncode == 0
 
 
+def test_a_call_that_is_being_answered_already_is_refused_and_disturbs_nothing(trained: Ftk) -> None:
+    (trained.folder / "questions.jsonl").write_text('"hello"\n')
+    call = ("infer", "--input", "questions.jsonl")
+    process = trained.start(*call)
+    trained.wait_for(lambda: at_work(trained, "ftk_toy"))
+    before = names(trained)
+    second = trained(*call)
+    assert second.returncode == 2
+    assert "this very call is being answered" in second.stderr
+    assert process.poll() is None
+    assert names(trained) == before
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+
+
 def test_nobody_reads_on(trained: Ftk) -> None:
     process = trained.start("infer", "hello", TOY_PAUSE="0.5")
     process.stdout.close()

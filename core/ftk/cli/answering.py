@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ftk.cli.options import open_backend
+from ftk.cli.options import add_kept_plugins, open_backend
 from ftk.cli.speaking import Speaker
 from ftk.cli.view import make_view
 from ftk.runs import inference
@@ -21,11 +21,15 @@ Ask = Callable[..., Answers]
 
 
 def run_answers(
-    name: str | None, base: bool, runs_dir: Path | None, backend: str | None, resumable: bool
+    name: str | None, base: bool, trust: bool, runs_dir: Path | None, backend: str | None, resumable: bool
 ) -> tuple[dict[str, str], Ask]:
-    """What a run is called in JSON, and what asks it."""
+    """What a run is called in JSON, and what asks it.
+
+    :param trust: run the code of its plugin files without a question.
+    """
     place, manager = open_backend(runs_dir, backend)
     record = inference.find_tuned(place, name)
+    add_kept_plugins(record, manager, trust)
     refuse_visit(record, ["generate"], manager)
     return {"run": record.id}, partial(inference.ask, record, base=base, resumable=resumable)
 

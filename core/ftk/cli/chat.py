@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ftk.cli.options import complete_run, place_options
+from ftk.cli.options import complete_run, place_options, trust_option
 
 
 @click.command("chat", epilog="Example: ftk chat my-sql --temperature 0.7")
@@ -23,6 +23,7 @@ from ftk.cli.options import complete_run, place_options
 @click.option("--stop", multiple=True, metavar="TEXT", help="End an answer before this text; may be repeated.")
 @click.option("--server", metavar="NAME", help="The plugin that serves the run meanwhile [ftk.stages.serve].")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change the config for that server.")
+@trust_option
 @place_options
 def command(
     run: str | None,
@@ -34,6 +35,7 @@ def command(
     system: str | None,
     server: str | None,
     sets: tuple[str, ...],
+    trust: bool,
     runs_dir: Path | None,
     backend: str | None,
     **sampling: Any,
@@ -44,8 +46,10 @@ def command(
     anew, /quit or Ctrl-D ends, Ctrl-C interrupts an answer. Without a terminal, each line of the standard input is
     answered in turn.
     """
-    if url and (run or base or server or sets):
-        raise click.UsageError("--url names a server; RUN, --base, --server and --set are for one that is started")
+    if url and (run or base or server or sets or trust):
+        raise click.UsageError(
+            "--url names a server; RUN, --base, --server, --set and --trust are for one that is started"
+        )
     if not url and (model or variable):
         raise click.UsageError("--model and --api-key-env go with --url")
     if raw and system:
@@ -57,4 +61,4 @@ def command(
     wish = Wish(raw, system, {name: value for name, value in sampling.items() if value not in (None, ())})
     if url:
         return talk_with_server(url, model, variable, wish)
-    talk_with_run(run, base, server, sets, runs_dir, backend, wish)
+    talk_with_run(run, base, server, sets, trust, runs_dir, backend, wish)

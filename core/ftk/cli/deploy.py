@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ftk.cli.options import complete_run, json_option, open_backend, place_options
+from ftk.cli.options import add_kept_plugins, complete_run, json_option, open_backend, place_options, trust_option
 
 
 @click.command("deploy", epilog="Example: ftk deploy my-sql")
@@ -17,6 +17,7 @@ from ftk.cli.options import complete_run, json_option, open_backend, place_optio
 @click.option("--list", "lists", is_flag=True, help="List what is deployed.")
 @click.option("--stop", "stops", is_flag=True, help="Stop servers, named by id or run.")
 @click.option("--all", "everything", is_flag=True, help="With --stop: all of them.")
+@trust_option
 @place_options
 @json_option
 def command(
@@ -28,6 +29,7 @@ def command(
     lists: bool,
     stops: bool,
     everything: bool,
+    trust: bool,
     runs_dir: Path | None,
     backend: str | None,
     as_json: bool,
@@ -52,6 +54,7 @@ def command(
     if stops:
         return servers.stop(place, runs, everything)
     records = [find_run(place, run) for run in dict.fromkeys(runs)] or [find_tuned(place, None)]
+    add_kept_plugins(records[0], manager, trust)
     chosen = [f"ftk.stages.serve={json.dumps(server)}"] if server else []
     call = serving.Call(Order(records, base, [*sets, *chosen]), manager, None, variable, as_json)
     serving.serve(call, detach=True)

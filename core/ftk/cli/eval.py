@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ftk.cli.options import PATH, json_option, place_options, run_argument
+from ftk.cli.options import PATH, json_option, place_options, run_argument, trust_option
 
 
 @click.command("eval", epilog="Example: ftk eval my-sql --rows 50 --metric my_metrics.py:same_words")
@@ -20,6 +20,7 @@ from ftk.cli.options import PATH, json_option, place_options, run_argument
     metavar="FILE.py:NAME",
     help="A function of yours of (prompt, answer, expected); may be repeated.",
 )
+@trust_option
 @place_options
 @json_option
 def command(
@@ -28,6 +29,7 @@ def command(
     rows: int,
     max_new_tokens: int | None,
     named: tuple[str, ...],
+    trust: bool,
     runs_dir: Path | None,
     backend: str | None,
     as_json: bool,
@@ -38,7 +40,7 @@ def command(
     that were held out: how well they expect them (loss, perplexity), and how well they answer them.
     """
     from ftk.cli.measures import evaluation_lines
-    from ftk.cli.options import open_backend
+    from ftk.cli.options import add_kept_plugins, open_backend
     from ftk.cli.view import make_view
     from ftk.errors import Cancelled
     from ftk.runs.evaluating import Wanted, evaluate
@@ -49,6 +51,7 @@ def command(
     wanted = Wanted(data, rows, max_new_tokens, [load_metric(item) for item in named])
     place, manager = open_backend(runs_dir, backend)
     record = find_tuned(place, run)
+    add_kept_plugins(record, manager, trust)
     refuse_visit(record, ["score", "generate"], manager)
     try:
         with make_view() as view:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.options import PATH, complete_run, json_option, place_options
+from ftk.cli.options import PATH, complete_run, json_option, place_options, trust_option
 
 if TYPE_CHECKING:
     from ftk.runs.questions import Answers, Question
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--top-k", type=click.IntRange(1), help="Draw from so many tokens.")
 @click.option("--seed", type=click.IntRange(0), help="Draw the same answers each time.")
 @click.option("--stop", multiple=True, metavar="TEXT", help="End an answer before this text; may be repeated.")
+@trust_option
 @place_options
 @json_option
 def command(
@@ -48,6 +49,7 @@ def command(
     base: bool,
     url: str | None,
     model: str | None,
+    trust: bool,
     runs_dir: Path | None,
     backend: str | None,
     as_json: bool,
@@ -60,7 +62,7 @@ def command(
     that was stopped goes on where it stopped. With --url, a server is asked, which has its model loaded already.
     """
     _refuse_mixture(prompt, fields, source, target, sampling)
-    _refuse_both(url, model, run_name, base, backend)
+    _refuse_both(url, model, [run_name, base, trust, backend])
     from ftk.cli.answering import answer_aloud, answer_many, answer_quietly, run_answers, server_answers
     from ftk.errors import Cancelled
 
@@ -69,7 +71,7 @@ def command(
     if url:
         whom, ask = server_answers(url, model)
     else:
-        whom, ask = run_answers(run_name, base, runs_dir, backend, resumable=source is not None)
+        whom, ask = run_answers(run_name, base, trust, runs_dir, backend, resumable=source is not None)
     try:
         answers = (answer_many if source else answer_quietly if as_json else answer_aloud)(ask, questions, options)
     except Cancelled:
@@ -98,9 +100,11 @@ def _refuse_mixture(
         raise click.UsageError("--top-p, --top-k and --seed draw answers: they need a --temperature above 0")
 
 
-def _refuse_both(url: str | None, model: str | None, run_name: str | None, base: bool, backend: str | None) -> None:
-    if url and (run_name or base or backend):
-        raise click.UsageError("--url asks a server: it goes with --model, not with --run, --base or --backend")
+def _refuse_both(url: str | None, model: str | None, of_run: Sequence[object]) -> None:
+    if url and any(of_run):
+        raise click.UsageError(
+            "--url asks a server: it goes with --model, not with --run, --base, --trust or --backend"
+        )
     if model and not url:
         raise click.UsageError("--model names one of a server's models: it goes with --url")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.options import json_option, load_plugins_for, open_backend, place_options
+from ftk.cli.options import add_kept_plugins, json_option, load_plugins_for, open_backend, place_options
 from ftk.cli.preparing import Changes, config_options
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ def command(
 
     if target and (Path(target).is_file() or Path(target).suffix in (".yml", ".yaml")):
         opened = _of_config(Path(target), Changes(**options), runs_dir, backend)
-    elif any(options.values()):
+    elif any(value for name, value in options.items() if name != "trust"):
         raise click.UsageError("options that change a config go with a config; a run keeps what it was made with")
     else:
-        opened = _of_run(target, runs_dir, backend)
+        opened = _of_run(target, options["trust"], runs_dir, backend)
     with opened as staged:
         _refuse_raw(staged)
         texts = TokenTexts(staged.tokenizer)
@@ -75,13 +75,17 @@ def _of_config(
     return staged_by_config(home, manager, prepare_config(path, changes.data, overrides, manager))
 
 
-def _of_run(name: str | None, runs_dir: Path | None, backend: str | None) -> "AbstractContextManager[Staged]":
+def _of_run(
+    name: str | None, trust: bool, runs_dir: Path | None, backend: str | None
+) -> "AbstractContextManager[Staged]":
     from ftk.data.inspection import staged_by_run
     from ftk.home import Home
     from ftk.runs.record import find_run
 
     place, manager = open_backend(runs_dir, backend)
-    return staged_by_run(Home.find(runs_dir), manager, find_run(place, name))
+    record = find_run(place, name)
+    add_kept_plugins(record, manager, trust)
+    return staged_by_run(Home.find(runs_dir), manager, record)
 
 
 def _chosen(staged: "Staged", texts: "TokenTexts", numbers: tuple[int, ...], grep: str | None) -> "Iterator[StagedRow]":

@@ -2,11 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
@@ -18,27 +20,38 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Named(click.Path):
-    """A path, but not the empty one that an unset variable of a shell makes, which would mean the current folder."""
+class _Filled(click.ParamType):
+    """Something, but not the empty text that an unset variable of a shell makes: as a path, that is the current folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path.
+        """What was typed.
 
         :raises click.UsageError: when it is empty.
         """
         if value == "":
-            self.fail("the path is empty; is a variable of the shell unset?", param, ctx)
+            self.fail(f"the {self.name} is empty; is a variable of the shell unset?", param, ctx)
         return super().convert(value, param, ctx)
 
 
-PATH = _Named(path_type=Path)
+class _FilledPath(_Filled, click.Path):
+    pass
+
+
+class _FilledText(_Filled, click.types.StringParamType):
+    pass
+
+
+PATH = _FilledPath(path_type=Path)
 """The type of all paths on the command line."""
+
+TEXT = _FilledText()
+"""The type of texts of which an empty one says nothing."""
 
 
 def place_options(function: F) -> F:
     """Where runs live: `--runs-dir` and `--backend`."""
     runs_dir = click.option("--runs-dir", type=PATH, help="Folder of the runs [FTK_RUNS_DIR, else ./runs].")
-    backend = click.option("--backend", metavar="NAME", help="Where runs live and work [FTK_BACKEND, else local].")
+    backend = click.option("--backend", type=TEXT, metavar="NAME", help="Where runs live and work [FTK_BACKEND, else local].")
     return runs_dir(backend(function))
 
 
@@ -61,12 +74,62 @@ def load_plugins_for(
 ) -> "tuple[Manager, list[Override]]":
     """All plugins for a config, and the overrides that it is then resolved with; the person is asked where needed."""
     from ftk.hooks.config_plugins import load_plugins
+    from ftk.hooks.trust import read_plugin_file, refuse_untrusted
+
+    added = [read_plugin_file(item.absolute()) for item in plugins]
+    # To name a file in the call is to agree: neither is a run that keeps it asked about.
+    refuse_untrusted(added, "the call", home.cache, True, _confirm)
+    agree = partial(refuse_untrusted, whose="the config", cache=home.cache, trust=trust, ask=_confirm)
+    return load_plugins(config, overrides, added, agree)
+
+
+def trust_option(function: F) -> F:
+    """`--trust`, for a command that works with a run."""
+    return click.option("--trust", is_flag=True, help="Run the code of the plugin files that the run keeps.")(function)
+
+
+def from_flags(given: Mapping[str, tuple[str, Any]]) -> "list[Override]":
+    """The changes of a config that flags ask for; a problem with one is told at its flag.
+
+    :param given: by the flag, the key that it changes, and the value; None for a flag that was not typed.
+    """
+    from ftk.config.resolve import Override
+
+    return [Override(tuple(key.split(".")), value, flag) for flag, (key, value) in given.items() if value is not None]
+
+
+def refuse_beside(option: str, *names: str) -> None:
+    """Stop where arguments were typed that would be ignored beside an option.
+
+    :param option: as a person types it.
+    :param names: the parameters that say nothing beside it; those that the command does not have are passed over.
+    :raises click.UsageError: naming them.
+    """
+    context = click.get_current_context()
+    typed = [item for item in context.command.params if item.name in names and _is_typed(item.name, context)]
+    if typed:
+        spelt = (item.opts[0] if item.param_type_name == "option" else item.opts[0].upper() for item in typed)
+        raise click.UsageError(f"{option} does not go with {' and '.join(spelt)}")
+
+
+def _is_typed(name: str, context: click.Context) -> bool:
+    source = context.get_parameter_source(name)
+    return source is ParameterSource.COMMANDLINE and context.params[name] not in ((), None)
+
+
+def add_kept_plugins(record: "RunRecord", manager: "Manager", trust: bool) -> None:
+    """Load the plugin files that a run keeps too; the person is asked where needed."""
+    from ftk.home import Home
     from ftk.hooks.trust import refuse_untrusted
 
-    def ask(question: str) -> bool:
-        return sys.stdin.isatty() and click.confirm(question, err=True)
+    kept = record.plugin_files()
+    refuse_untrusted(kept, f"the run {record.id}", Home.find().cache, trust, _confirm)
+    for file in kept:
+        manager.add_file(file)
 
-    return load_plugins(config, overrides, plugins, lambda found: refuse_untrusted(found, home.cache, trust, ask))
+
+def _confirm(question: str) -> bool:
+    return sys.stdin.isatty() and click.confirm(question, err=True)
 
 
 def tell_troubles(manager: "Manager") -> None:

@@ -1,14 +1,13 @@
 """A config as commands take it: the options that change it, and all that is checked before a run is made."""
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ftk.cli.options import PATH, load_plugins_for, plugin_options, tell_troubles
+from ftk.cli.options import PATH, TEXT, from_flags, load_plugins_for, plugin_options, tell_troubles
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
@@ -31,34 +30,36 @@ class Changes:
     trust: bool
 
     @property
-    def keys(self) -> list[str]:
-        """Changed keys as `--set` has them; flags come last and so win."""
-        return [*self.sets, *self._flags.values()]
+    def asked(self) -> "list[Override]":
+        """What these change; flags come last and so win.
 
-    @property
-    def _flags(self) -> dict[str, str]:
-        """The flags that were given, each with the key that it changes."""
-        named = ", ".join(name for name in self.loggers if name != "none")
-        return {
-            **({"--no-merge": "ftk.stages.merge=none"} if self.no_merge else {}),
-            **({"--engine": f"ftk.engine={self.engine}"} if self.engine else {}),
-            **({"--gpu": f"ftk.resources.gpu={_quoted(self.gpu)}"} if self.gpu else {}),
-            **({"--logger": f"ftk.loggers=[{named}]"} if self.loggers else {}),
+        :raises click.UsageError: where they contradict each other.
+        """
+        from ftk.config.resolve import parse_set
+        from ftk.hooks.manager import NO_PROVIDER
+
+        if "none" in self.loggers and set(self.loggers) != {"none"}:
+            raise click.UsageError("--logger none is for no logger at all; name no other beside it")
+        flags = {
+            "--no-merge": ("ftk.stages.merge", NO_PROVIDER if self.no_merge else None),
+            "--engine": ("ftk.engine", self.engine),
+            "--gpu": ("ftk.resources.gpu", _gpus(self.gpu)),
+            "--logger": ("ftk.loggers", [name for name in self.loggers if name != "none"] if self.loggers else None),
         }
+        return [*map(parse_set, self.sets), *from_flags(flags)]
 
     def overrides(self, backend: str | None) -> "list[Override]":
         """Everything that changes a config: the environment, then these, then the flag for the backend."""
-        from ftk.config.resolve import environment_overrides, parse_set
+        from ftk.config.resolve import environment_overrides
 
-        flags = {**self._flags, **({"--backend": f"ftk.backend={backend}"} if backend else {})}
-        # A problem is told where the person wrote it: at the flag.
-        named = [replace(parse_set(key), origin=flag) for flag, key in flags.items()]
-        return [*environment_overrides(), *map(parse_set, self.sets), *named]
+        return [*environment_overrides(), *self.asked, *from_flags({"--backend": ("ftk.backend", backend)})]
 
 
-def _quoted(text: str) -> str:
-    """A list as it is, and a text as YAML takes it: with a colon in it."""
-    return text if text.startswith("[") else json.dumps(text)
+def _gpus(text: str | None) -> Any:
+    """What `--gpu` names: a list, written as in YAML, or one as it stands."""
+    from ftk.config.marked_yaml import read_yaml
+
+    return read_yaml(f"value: {text}", "--gpu").values["value"] if text and text.startswith("[") else text
 
 
 def config_options(function: F) -> F:
@@ -69,8 +70,8 @@ def config_options(function: F) -> F:
             click.option(
                 "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key of the config; may be repeated."
             ),
-            click.option("--engine", metavar="NAME", help="Who trains [FTK_ENGINE, else the config's]."),
-            click.option("--gpu", metavar="NAME[:COUNT]", help="GPUs to hire, such as a100-80gb:2 [GPU_CONFIG]."),
+            click.option("--engine", type=TEXT, metavar="NAME", help="Who trains [FTK_ENGINE, else the config's]."),
+            click.option("--gpu", type=TEXT, metavar="NAME[:COUNT]", help="GPUs to hire, such as a100-80gb:2 [GPU_CONFIG]."),
             click.option(
                 "--logger", "loggers", multiple=True, metavar="NAME", help="Who logs; may be repeated; none for nobody."
             ),

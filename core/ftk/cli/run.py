@@ -10,9 +10,11 @@ from ftk.cli.options import PATH, complete_run, json_option, place_options
 from ftk.cli.preparing import Changes, config_options, prepare
 
 if TYPE_CHECKING:
+    from ftk.backend import Backend
+    from ftk.config.resolve import Config
     from ftk.runs.record import RunRecord
 
-STAGES = click.Choice(["stage_data", "prepare_model", "train", "merge"])
+STAGES = ("stage_data", "prepare_model", "train", "merge")
 
 
 @click.command("run", epilog="Example: ftk run configs/quickstart.yml --set lora_r=8")
@@ -25,8 +27,8 @@ STAGES = click.Choice(["stage_data", "prepare_model", "train", "merge"])
 )
 @click.option("--name", metavar="NAME", help="A name for the new run, by which commands find it.")
 @config_options
-@click.option("--from", "first", type=STAGES, help="With --resume: do this stage and all later ones again.")
-@click.option("--until", type=STAGES, default="merge", show_default=True, help="The last stage to do.")
+@click.option("--from", "first", type=click.Choice(STAGES), help="With --resume: do this stage and all later ones again.")
+@click.option("--until", type=click.Choice(STAGES), default="merge", show_default=True, help="The last stage to do.")
 @click.option("--detach", is_flag=True, help="Return at once; `ftk attach` shows the run.")
 @click.option("--dry-run", is_flag=True, help="Check everything and print what would be done; change nothing.")
 @place_options
@@ -57,35 +59,44 @@ def command(
         raise click.UsageError("--data, --plugin, --name and --dry-run go with a new run; a run keeps what it has")
     if first and not resume:
         raise click.UsageError("--from goes with --resume")
+    if first and STAGES.index(first) > STAGES.index(until):
+        raise click.UsageError(f"--from {first} begins after --until {until} has ended")
     arguments = ["--until", until, *(["--from", first] if first else [])]
     if config is None:
-        record = changed_run(resume, changes.keys, runs_dir, backend)
-        return start(record, [*arguments, *set_arguments(changes.keys)], detach, as_json)
+        record, changed = changed_run(resume, changes.asked, runs_dir, backend, changes.trust)
+        return start(record, changed, [*arguments, *set_arguments(changes.asked)], detach, as_json)
     if dry_run:
-        _show_plan(config, changes, until, runs_dir, backend, as_json)
+        _show_plan(*_checked(config, changes, name, runs_dir, backend), until, as_json)
         return None
-    return start(_create(config, changes, name, runs_dir, backend), arguments, detach, as_json)
+    record = _create(config, changes, name, runs_dir, backend)
+    return start(record, record.config(), arguments, detach, as_json)
 
 
 def _create(
     config: Path, changes: Changes, name: str | None, runs_dir: Path | None, backend: str | None
 ) -> "RunRecord":
     from ftk.runs.create import create_run
-    from ftk.runs.names import refuse_name
     from ftk.runs.record import RunRecord
+
+    resolved, place = _checked(config, changes, name, runs_dir, backend)
+    return RunRecord(place, create_run(resolved, config, place, name))
+
+
+def _checked(
+    config: Path, changes: Changes, name: str | None, runs_dir: Path | None, backend: str | None
+) -> "tuple[Config, Backend]":
+    """What `prepare` gives, of a run that may have this name."""
+    from ftk.runs.names import refuse_name
 
     resolved, place = prepare(config, changes, runs_dir, backend)
     if name is not None:
         refuse_name(name, place.runs())
-    return RunRecord(place, create_run(resolved, config, place, name))
+    return resolved, place
 
 
-def _show_plan(
-    config: Path, changes: Changes, until: str, runs_dir: Path | None, backend: str | None, as_json: bool
-) -> None:
+def _show_plan(resolved: "Config", place: "Backend", until: str, as_json: bool) -> None:
     from ftk.cli.plan import plan_lines, planned
 
-    resolved, place = prepare(config, changes, runs_dir, backend)
     if as_json:
         click.echo(json.dumps({"stages": planned(resolved, until), "config": resolved.values}))
         return

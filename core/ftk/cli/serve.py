@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ftk.cli.options import complete_run, json_option, open_backend, place_options
+from ftk.cli.options import add_kept_plugins, complete_run, json_option, open_backend, place_options, trust_option
 
 
 @click.command("serve", epilog="Example: ftk serve my-sql --port 8080")
@@ -21,6 +21,7 @@ from ftk.cli.options import complete_run, json_option, open_backend, place_optio
 @click.option("--list", "lists", is_flag=True, help="List the servers.")
 @click.option("--stop", "stops", is_flag=True, help="Stop servers, named by id, port or run.")
 @click.option("--all", "everything", is_flag=True, help="With --stop: all of them.")
+@trust_option
 @place_options
 @json_option
 def command(
@@ -36,6 +37,7 @@ def command(
     lists: bool,
     stops: bool,
     everything: bool,
+    trust: bool,
     runs_dir: Path | None,
     backend: str | None,
     as_json: bool,
@@ -60,6 +62,7 @@ def command(
     if base and len(runs) > 1:
         raise click.UsageError("--base serves one base model; name one run")
     records = [find_run(place, run) for run in dict.fromkeys(runs)] or [find_tuned(place, None)]
+    add_kept_plugins(records[0], manager, trust)
     given = {"ftk.serve.host": host, "ftk.serve.port": port, "ftk.stages.serve": server}
     flags = [f"{name}={json.dumps(value)}" for name, value in given.items() if value is not None]
     call = serving.Call(Order(records, base, [*sets, *flags]), manager, key, variable, as_json)

@@ -7,40 +7,42 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.options import open_backend
+from ftk.cli.options import add_kept_plugins, open_backend
 
 if TYPE_CHECKING:
+    from ftk.config.resolve import Config, Override
     from ftk.runs.record import RunRecord
 
 
-def changed_run(name: str | None, keys: Sequence[str], runs_dir: Path | None, backend: str | None) -> "RunRecord":
-    """An existing run whose config may be changed so.
+def changed_run(
+    name: str | None, changes: "Sequence[Override]", runs_dir: Path | None, backend: str | None, trust: bool
+) -> "tuple[RunRecord, Config]":
+    """An existing run whose config may be changed so, and the changed config: the driver will make it the run's.
 
-    :param keys: the changes, as `--set` has them. Only checked, so that a wrong one is told at once: the driver makes
-        them.
+    :param changes: a wrong one is told at once.
+    :param trust: run the code of its plugin files without a question.
     """
-    from ftk.config.marked_yaml import read_yaml
-    from ftk.config.resolve import parse_set, resolve
     from ftk.runs.create import refuse_backend
+    from ftk.runs.opening import changed_record
     from ftk.runs.record import find_run
 
     place, manager = open_backend(runs_dir, backend)
     record = find_run(place, name)
-    for file in record.plugin_files():
-        manager.add_file(file)
-    raw = read_yaml(record.config().dump(), "resolved.yml")
-    refuse_backend(resolve(raw, [parse_set(item) for item in keys], manager), place, manager)
-    return record
+    add_kept_plugins(record, manager, trust)
+    config = changed_record(record, changes, manager)
+    refuse_backend(config, place, manager)
+    return record, config
 
 
-def set_arguments(keys: Sequence[str]) -> list[str]:
+def set_arguments(changes: "Sequence[Override]") -> list[str]:
     """The driver's arguments that change the config."""
-    return [part for item in keys for part in ("--set", item)]
+    return [part for item in changes for part in ("--set", item.text)]
 
 
-def start(record: "RunRecord", arguments: Sequence[str], detach: bool, as_json: bool) -> int:
+def start(record: "RunRecord", config: "Config", arguments: Sequence[str], detach: bool, as_json: bool) -> int:
     """Start the run's driver and follow it to its end, unless told to return at once.
 
+    :param config: the run's, with what the arguments change.
     :param arguments: the driver's.
     :returns: the exit code.
     """
@@ -49,7 +51,7 @@ def start(record: "RunRecord", arguments: Sequence[str], detach: bool, as_json: 
     from ftk.runs.events import BEGINNING
 
     before = sum(event.kind == BEGINNING for event in record.events())
-    record.backend.submit(record.id, arguments)
+    record.backend.submit(record.id, arguments, config.values)
     if not detach:
         code = follow_own(record, before)
         if not as_json:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ftk.cli.options import open_backend, place_options, run_argument
+from ftk.cli.options import add_kept_plugins, open_backend, place_options, run_argument, trust_option
 
 if TYPE_CHECKING:
     from ftk.runs.record import RunRecord
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 @click.command("sync", epilog="Example: ftk sync latest --logger jsonl")
 @run_argument()
 @click.option("--logger", "loggers", multiple=True, metavar="NAME", help="Only to this one; may be repeated.")
+@trust_option
 @place_options
-def command(run: str | None, loggers: tuple[str, ...], runs_dir: Path | None, backend: str | None) -> None:
+def command(run: str | None, loggers: tuple[str, ...], trust: bool, runs_dir: Path | None, backend: str | None) -> None:
     """Send to loggers what they lack of a run.
 
     RUN is its name or the beginning of it; the newest run, if none is named. A logger that the run never had is given
@@ -28,12 +29,12 @@ def command(run: str | None, loggers: tuple[str, ...], runs_dir: Path | None, ba
 
     place, manager = open_backend(runs_dir, backend)
     record = find_run(place, run)
-    for file in record.plugin_files():
-        manager.add_file(file)
+    add_kept_plugins(record, manager, trust)
     names = loggers or _names(record)
     refuse_missing(find_loggers(names, manager), place)
     before = sum(event.kind == BEGINNING for event in record.events())
-    place.submit(record.id, [part for name in names for part in ("--sync", name)])
+    arguments = [part for name in names for part in ("--sync", name)]
+    place.submit(record.id, arguments, record.config().values)
     follow_own(record, before)
     click.echo(f"{record.id} is sent to {', '.join(names)}")
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from ftk.cli.follow import noted
-from ftk.cli.options import open_backend
+from ftk.cli.options import add_kept_plugins, open_backend
 from ftk.cli.serving import STOPS, prepared, started
 from ftk.errors import FtkError, UsageError
 from ftk.runs.inference import find_tuned
@@ -56,14 +56,20 @@ def talk_with_run(
     base: bool,
     server: str | None,
     sets: Sequence[str],
+    trust: bool,
     runs_dir: Path | None,
     backend: str | None,
     wish: Wish,
 ) -> None:
-    """Talk with the model of a run, which a server of its own answers for meanwhile."""
+    """Talk with the model of a run, which a server of its own answers for meanwhile.
+
+    :param trust: run the code of its plugin files without a question.
+    """
     place, manager = open_backend(runs_dir, backend)
+    record = find_tuned(place, run)
+    add_kept_plugins(record, manager, trust)
     chosen = [f"ftk.stages.serve={server}"] if server else []
-    order = Order([find_tuned(place, run)], base, [*sets, *chosen, f"ftk.serve.host={LOOPBACK}", "ftk.serve.port=0"])
+    order = Order([record], base, [*sets, *chosen, f"ftk.serve.host={LOOPBACK}", "ftk.serve.port=0"])
     key = made_key()
     launch = prepared(order, order.config(manager), manager, key)
     chats = launch.endpoint.chats and not wish.raw

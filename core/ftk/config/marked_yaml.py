@@ -15,6 +15,9 @@ KeyPath = tuple[str | int, ...]
 MERGE = "tag:yaml.org,2002:merge"
 """The tag of the key `<<`."""
 
+DATE = "tag:yaml.org,2002:timestamp"
+"""The tag that YAML 1.1 gives to what looks like a day; no key of a config is one, and JSON knows none."""
+
 PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 """The tags of mappings and lists that are nothing else."""
 
@@ -32,19 +35,24 @@ GENERAL_REMEDY = "check the indentation, the colons and the quotes around this l
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which also reads `1e-4` as the number that YAML 1.2 says it is."""
+    """PyYAML's safe loader with two rules of YAML 1.2: `1e-4` is a number, and `2024-07-26` is text."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Its counterpart, which puts the text `1e-4` in quotes."""
+    """Its counterpart, which puts both texts in quotes, for readers of either version."""
 
 
+_Loader.yaml_implicit_resolvers = {
+    first: [rule for rule in rules if rule[0] != DATE] for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 for _kind in (_Loader, _Dumper):
     _kind.add_implicit_resolver(
         "tag:yaml.org,2002:float",
         re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
         list("-+.0123456789"),
     )
+for _tag in (DATE, "tag:yaml.org,2002:binary"):
+    _Loader.add_constructor(_tag, yaml.SafeLoader.construct_undefined)
 
 
 @dataclass
@@ -130,8 +138,10 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, position)) for position, item in enumerate(node.value)]
         try:
-            return self.loader.construct_object(node, deep=True)
-        except ValueError as error:  # such as the day 2024-99-99
+            value = self.loader.construct_object(node, deep=True)
+            str(value)  # Python prints no number of more digits, which one in hexadecimal may have
+            return value
+        except ValueError as error:  # such as a number of 5000 digits
             raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
 
     def mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """One config from file, environment, `--set` and flags, in rising order; every problem told at once with its place."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from ftk.home import Home
 from ftk.hooks.loading import unknown_disabled
 from ftk.hooks.manager import NO_PROVIDER, Manager
 from ftk.hooks.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, RUN_STAGES
-from ftk.loggers.choosing import choose_loggers, logger_keys
+from ftk.loggers.choosing import choose_loggers, logger_keys, output_problems
 
 ENVIRONMENT = {
     "FTK_BACKEND": ("ftk", "backend"),
@@ -36,12 +37,17 @@ class Override:
 
     :param path: where it goes.
     :param value: the value.
-    :param origin: who says so, for messages, such as `--set lora_r`.
+    :param origin: who says so, for messages, such as `--set lora_r` or `--engine`.
     """
 
     path: KeyPath
     value: Any
     origin: str
+
+    @property
+    def text(self) -> str:
+        """What `parse_set` reads as this."""
+        return f"{'.'.join(map(str, self.path))}={json.dumps(self.value, ensure_ascii=False)}"
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,8 @@ def resolve(raw: MarkedYaml, overrides: Sequence[Override], manager: Manager) ->
     checked = complete({key: value for key, value in values.items() if key != "ftk"}, schema)
     # Without all providers nobody knows all the keys, so an unread one would be a false alarm.
     unread = () if misnamed else unread_keys(checked, keys, chosen, manager, place)
-    problems += [*misnamed, *find_problems(checked, schema, place), *unread, *unknown]
+    taken = output_problems(checked, manager, place)
+    problems += [*misnamed, *find_problems(checked, schema, place), *unread, *unknown, *taken]
     if problems:
         raise ProblemsFound(problems)
     values["ftk"]["loggers"] = loggers

@@ -1,6 +1,7 @@
 """Check values against a JSON schema, with defaults filled in and every problem told by its line."""
 
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from difflib import get_close_matches
 from math import isfinite
 from typing import Any
@@ -13,6 +14,9 @@ Schema = Mapping[str, Any]
 
 LARGEST = 2**63
 """What no whole number of a config reaches; the libraries behind it have no room for more."""
+
+TELLING = ("enum", "pattern", "anyOf", "type")
+"""The keywords of a choice of several, the one that says most first."""
 
 FEW = 4
 """Choices that a person sees at a glance."""
@@ -103,7 +107,7 @@ def _not_finite(value: Any, path: KeyPath, place: Place) -> Iterator[Problem]:
     elif isinstance(value, float) and not isfinite(value):
         yield Problem(place(path), f"`{dotted(path)}` is {value}, but must be a finite number")
     elif isinstance(value, int) and abs(value) >= LARGEST:
-        yield Problem(place(path), f"`{dotted(path)}` is {value:.3g}, but must be less than {LARGEST:.3g}")
+        yield Problem(place(path), f"`{dotted(path)}` is {shown(value)}, but must be less than {LARGEST:.3g}")
 
 
 def _places(schema: Schema, prefix: KeyPath) -> Iterator[tuple[str, KeyPath]]:
@@ -117,14 +121,16 @@ def _told(error: Any, path: KeyPath, place: Place, places: Mapping[str, KeyPath]
     key = dotted(path) or "the config"
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
+        elsewhere = {**places, **error.schema.get("elsewhere", {})}
         for name in sorted(set(error.instance) - set(known)):
-            yield unknown_key((*path, name), known, place, places.get(name))
+            if error.instance[name] is not None:  # a blank key sets nothing
+                yield unknown_key((*path, name), known, place, elsewhere.get(name))
     elif error.validator == "required":
         for name in [name for name in error.validator_value if name not in error.instance]:
             inner = error.schema.get("properties", {}).get(name, {})
             yield Problem(place(path), f"`{dotted((*path, name))}` is missing", inner.get("description"))
     else:
-        message = f"`{key}` is {error.instance!r}, but must be {_expectation(error)}"
+        message = f"`{key}` is {shown(error.instance)}, but must be {_expectation(error.validator, error.schema, error.message)}"
         yield Problem(place(path), message, _nearest(error))
 
 
@@ -134,9 +140,30 @@ def unknown_key(path: KeyPath, known: list[str], place: Place, meant: KeyPath | 
     :param known: names of keys in the same place.
     :param meant: a key of this name that stands elsewhere.
     """
-    near = [dotted(meant)] if meant else get_close_matches(str(path[-1]), known, n=1)
-    remedy = f"did you mean `{near[0]}`?" if near else "remove it, or name the plugin that reads it"
+    near = dotted(meant) if meant else _nearest_key(str(path[-1]).lower(), known)
+    remedy = f"did you mean `{near}`?" if near else "remove it, or check how it is written"
     return Problem(place(path), f"`{dotted(path)}` is read by nothing that this run uses", remedy)
+
+
+def _nearest_key(name: str, known: list[str]) -> str | None:
+    """The key that is written nearly so, or the only one that begins so."""
+    longer = [key for key in known if key.startswith(f"{name}_")]
+    return next(iter(get_close_matches(name, known, n=1)), longer[0] if len(longer) == 1 else None)
+
+
+def shown(value: Any) -> str:
+    """A value as YAML has it, on one line."""
+    match value:
+        case None | bool():
+            return {None: "empty", True: "true", False: "false"}[value]
+        case int() if abs(value) >= LARGEST:
+            return f"{Decimal(value):.2e}"
+        case list():
+            return f"[{', '.join(map(shown, value))}]"
+        case Mapping():
+            return f"{{{', '.join(f'{key}: {shown(item)}' for key, item in value.items())}}}"
+        case _:
+            return repr(value)
 
 
 def _nearest(error: Any) -> str | None:
@@ -147,14 +174,23 @@ def _nearest(error: Any) -> str | None:
     return f"did you mean `{near[0]}`?" if near else None
 
 
-def _expectation(error: Any) -> str:
-    wanted = error.validator_value
-    match error.validator:
+def _expectation(validator: str, schema: Schema, message: str = "") -> str:
+    """What a keyword of a schema wants.
+
+    :param message: the library's own words, for a keyword that is not known here.
+    """
+    wanted = schema[validator]
+    match validator:
         case "type":
             names = [wanted] if isinstance(wanted, str) else wanted
             return " or ".join(_TYPE_NAMES[name] for name in names)
         case "enum":
-            return " or ".join(f"`{choice}`" for choice in wanted if choice is not None)
+            choices = [choice if isinstance(choice, str) else shown(choice) for choice in wanted if choice is not None]
+            return " or ".join(f"`{choice}`" for choice in choices) or f"left out: {schema['description']}"
+        case "anyOf":
+            first = [next((name for name in TELLING if name in choice), "") for choice in wanted]
+            told = [_expectation(name, choice) for name, choice in zip(first, wanted, strict=True) if name]
+            return " or ".join(dict.fromkeys(told))
         case "minimum":
             return f"at least {wanted}"
         case "exclusiveMinimum":
@@ -170,9 +206,9 @@ def _expectation(error: Any) -> str:
         case "maxItems":
             return f"a list of {wanted} at most"
         case "pattern":
-            return str(error.schema.get("description", f"text like {wanted}"))
+            return str(schema.get("description", f"text like {wanted}"))
         case _:
-            return f"otherwise ({error.message})"
+            return f"otherwise ({message})"
 
 
 _TYPE_NAMES = {

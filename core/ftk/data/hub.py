@@ -52,15 +52,17 @@ def download(repository: Repository, patterns: Sequence[str], run_id: str) -> Pa
     :raises FtkError: when the hub does not give them.
     """
     # Imported here since it takes longer than all of ftk's other imports together.
-    from huggingface_hub import errors, snapshot_download
+    from huggingface_hub import errors, get_cached_repo_tree, snapshot_download
 
-    ref = repository.ref
+    ref, kind = repository.ref, repository.kind
     try:
-        return Path(
-            snapshot_download(
-                ref, repo_type=repository.kind, revision=repository.revision, allow_patterns=list(patterns)
-            )
-        )
+        found = snapshot_download(ref, repo_type=kind, revision=repository.revision, allow_patterns=list(patterns))
+        # With this list, it has checked that all files are there; without, it gives whatever is.
+        get_cached_repo_tree(ref, repo_type=kind, revision=Path(found).name)
+        return Path(found)
+    except errors.CachedRepoTreeNotFoundError:
+        message = f"nothing tells whether the {repository} in the hub's cache on this machine is whole"
+        remedy = f"with a network, `ftk run --resume {run_id}` completes it; or name the folder {found}"
     except errors.GatedRepoError:
         message = f"the {repository} is gated: the hub gives it only to accounts that accepted its terms"
         remedy = f"accept them at {PAGES[repository.kind]}/{ref}, then set HF_TOKEN to a token of that account"

@@ -49,13 +49,12 @@ def staged_by_config(home: Home, manager: Manager, config: Config) -> Iterator[S
 def staged_by_run(home: Home, manager: Manager, record: RunRecord) -> Iterator[Staged]:
     """The data that a run was trained with, wherever it lives.
 
+    :param manager: has the plugin files of the run too.
     :raises UsageError: when it has none yet.
     """
     manifest = record.manifests().get("stage_data")
     if manifest is None or manifest["result"] is None:
         raise UsageError(f"{record.id} has no tokenised data yet", f"`ftk show {record.id}` tells how far it came")
-    for file in record.plugin_files():
-        manager.add_file(file)
     data = StagedData.from_json(manifest["result"])
     with _visit(home, manager, record.config()) as run:
         tokenizer = run.path(run.tokenizer())

@@ -10,7 +10,10 @@ from ftk.config.resolve import Config
 from ftk.data.sources import COMPRESSED, ELSEWHERE, LOCATED, DataSet, data_sets, exists, is_there
 from ftk.errors import Problem, UsageError
 
-MODELS = ("base_model", "lora_model_dir")
+ADAPTER = "lora_model_dir"
+"""The key that names an adapter to go on from, and the folder of a run that holds its files."""
+
+MODELS = ("base_model", ADAPTER)
 """Keys whose values may be a folder here, or a name elsewhere."""
 
 ADDRESS = "://"
@@ -86,6 +89,22 @@ def put_data(config: Config, draft: Path) -> dict[str, Any]:
     :returns: the keys of the data sets, with their paths in the run.
     """
     return _changed(config, lambda item: _put(item, draft) if item.is_local(LOCATED) else _left(item))
+
+
+def put_adapter(config: Config, draft: Path) -> dict[str, Any]:
+    """Put the adapter to go on from into a run's draft, as `put_data` does: the files that lie in its folder itself.
+
+    So none of a training's checkpoints come along, and what changes there later is not the run's.
+
+    :returns: the key, with its path in the run; nothing where it names no folder here.
+    """
+    folder = Path(config.get(ADAPTER) or "")
+    if not (folder.is_absolute() and folder.is_dir()):
+        return {}
+    for file in folder.iterdir():
+        if file.is_file():
+            files.refer(draft / ADAPTER / file.name, file)
+    return {ADAPTER: ADAPTER}
 
 
 def _left(item: DataSet) -> dict[str, Any]:

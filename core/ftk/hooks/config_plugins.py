@@ -14,19 +14,19 @@ Agree = Callable[[Sequence[PluginFile]], None]
 
 
 def load_plugins(
-    path: Path, overrides: Sequence[Override], added: Sequence[Path], agree: Agree
+    path: Path, overrides: Sequence[Override], added: Sequence[PluginFile], agree: Agree
 ) -> tuple[Manager, list[Override]]:
     """All plugins for a config, and the overrides with the absolute paths of those in files.
 
     :param path: the config file.
     :param overrides: in rising order.
-    :param added: plugin files from the command line; to name one there is to agree.
+    :param added: plugins from the command line.
     :param agree: asked about the files that the config itself names.
     """
     named, disabled = named_plugins(read_config(path), overrides)
     found = [read_plugin_file(locate(item, path.parent)) for item in named]
     agree(found)
-    found += [read_plugin_file(item.absolute()) for item in added]
+    found += added
     manager = Manager.load(disabled, found)
     if not found:
         return manager, [*overrides]

@@ -75,17 +75,21 @@ TEST_DATASETS: Schema = {
 }
 TAKEN = (
     *("events", "stages", "evaluate", "last_run_prepared", "loggers", "plugins", "servers", "evaluations"),
+    *("shipped", "lora_model_dir"),
     "(generate|evaluate|endpoint)-.*",
     r"(test-)?data(-\d+)?",
     r".*\.(ya?ml|jsonl?|csv|tsv|parquet|arrow|txt|gz|zst|partial)",
 )
 """Names, as regular expressions, that other files and folders of a run have."""
 
+FOLDER = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}"
+"""The name of a folder, as a regular expression."""
+
 OUTPUT_DIR: Schema = {
     "type": "string",
     "default": "./lora-out",
-    "pattern": rf"^(\./)?(?!({'|'.join(TAKEN)})/?$)[A-Za-z0-9_][A-Za-z0-9_.-]{{0,99}}/?$",
-    "description": "the name of a folder inside the run that nothing else takes, such as ./lora-out",
+    "pattern": rf"^(\./)?(?!({'|'.join(TAKEN)})(/|$))(?!.*\.partial(/|$)){FOLDER}(/{FOLDER}){{0,7}}/?$",
+    "description": "a folder inside the run that nothing else takes, such as ./lora-out or ./outputs/lora-out",
 }
 
 

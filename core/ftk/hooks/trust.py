@@ -1,6 +1,6 @@
-"""Plugins that a config brings in single files: found, and run only when the person agrees.
+"""Plugins that a config or a run brings in single files: found, and run only when the person agrees.
 
-A config may come from anywhere, and to run it must not run code of its author unasked.
+Both may come from anywhere, and to work with them must not run code of their author unasked.
 """
 
 import hashlib
@@ -26,14 +26,15 @@ def read_plugin_file(path: Path) -> PluginFile:
     if path.suffix != ".py" or not path.stem.isidentifier():
         raise UsageError(f"{path} is no plugin", "name a Python file such as my_format.py, or install a package")
     try:
-        return PluginFile(path.stem, path.read_text(encoding="utf-8"), str(path))
+        return PluginFile(path.stem, path.read_bytes().decode(), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the plugin {path} cannot be read: {error}", "check `ftk.plugins` and --plugin") from None
 
 
-def refuse_untrusted(plugins: Sequence[PluginFile], cache: Path, trust: bool, ask: Ask) -> None:
+def refuse_untrusted(plugins: Sequence[PluginFile], whose: str, cache: Path, trust: bool, ask: Ask) -> None:
     """Stop at a plugin whose code the person has not agreed to run, in exactly this form.
 
+    :param whose: who brings the plugins, such as "the config".
     :param cache: the cache's folder, where a yes is remembered.
     :param trust: the yes, given beforehand.
     """
@@ -41,9 +42,7 @@ def refuse_untrusted(plugins: Sequence[PluginFile], cache: Path, trust: bool, as
         mark = cache / FOLDER / hashlib.sha256(plugin.source.encode()).hexdigest()
         if mark.exists():
             continue
-        if not trust and not ask(f"The config names the plugin {plugin.path}. Run its code?"):
-            raise UsageError(
-                f"the config names the plugin {plugin.path}, whose code would run on this machine",
-                "read it; `--trust` runs it, and it is not asked again until the file changes",
-            )
+        told = f"{whose} names the plugin {plugin.path}, whose code would run on this machine"
+        if not trust and not ask(f"{told}. Run it?"):
+            raise UsageError(told, "read it; `--trust` runs it, and it is not asked again until the file changes")
         files.write_text(mark, "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ftk.command import Environment
@@ -81,6 +82,18 @@ def _unknown(name: str, manager: "Manager") -> tuple[str, str]:
     near = get_close_matches(name, known, n=1)
     remedy = f"did you mean {near[0]!r}?" if near else f"those that there are: {', '.join(known) or 'none'}"
     return f"no plugin brings the logger {name!r}", remedy
+
+
+def output_problems(values: Mapping[str, Any], manager: "Manager", place: Place) -> Iterator[Problem]:
+    """An `output_dir` in a logger's folder, which would be removed with the training that is done again.
+
+    :param values: the config.
+    """
+    output = PurePosixPath(str(values["output_dir"]))
+    for name, logger in manager.loggers().items():
+        if logger.folder in output.parts[:1]:
+            message = f"the logger {name} writes into a folder of this name"
+            yield Problem(place(("output_dir",)), message, "choose another, such as ./lora-out")
 
 
 def find_loggers(names: Sequence[str], manager: "Manager") -> "list[Logger]":

@@ -56,6 +56,9 @@ class Logger:
     remedy: str | None = None
     """What to type where one of them is missing."""
 
+    folder: str | None = None
+    """The name of the folder of a run that it writes into, which no training may have for its output."""
+
     def is_wanted(self, config: Mapping[str, Any]) -> bool | None:
         """Whether the keys of a config (or the environment) choose this logger, where `ftk.loggers` is not given.
 

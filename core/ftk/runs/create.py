@@ -12,7 +12,7 @@ from ftk.backend import Backend
 from ftk.command import INHERIT
 from ftk.config.inlining import inlined
 from ftk.config.resolve import Config, Override, read_config, resolve
-from ftk.data.locating import data_problems, located_data, located_models, put_data
+from ftk.data.locating import data_problems, located_data, located_models, put_adapter, put_data
 from ftk.environments.choosing import choose
 from ftk.errors import Problem, ProblemsFound, UsageError
 from ftk.hooks.manager import NO_PROVIDER, Manager
@@ -116,7 +116,8 @@ def _sweep_drafts() -> None:
 def _write_draft(config: Config, path: Path, draft: Path) -> None:
     files.copy_file(path, draft / CONFIG_FILE)
     block = {**config.ftk, "plugins": [_copied_plugin(Path(item), draft) for item in config.ftk["plugins"]]}
-    files.write_text(draft / RESOLVED_FILE, _with(config, **put_data(config, draft), ftk=block).dump())
+    put = {**put_data(config, draft), **put_adapter(config, draft)}
+    files.write_text(draft / RESOLVED_FILE, _with(config, **put, ftk=block).dump())
 
 
 def _data_override(data: Path) -> Override:

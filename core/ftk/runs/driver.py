@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from ftk import files
+from ftk.config.resolve import parse_set
 from ftk.errors import Cancelled, FtkError, UsageError
 from ftk.hooks.manager import Manager
 from ftk.hooks.stages import RUN_STAGES
@@ -83,7 +84,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def _drive(run: Run, manager: Manager, options: argparse.Namespace) -> None:
     try:
         if options.set:
-            run.config = changed(run.config, options.set, manager)
+            run.config = changed(run.config, [parse_set(item) for item in options.set], manager)
         pipeline = Pipeline(run, manager, options.until)
         pipeline.refuse_stale(before=options.first)
     except UsageError as error:
@@ -100,9 +101,10 @@ def _drive(run: Run, manager: Manager, options: argparse.Namespace) -> None:
         backend=run.config.ftk["backend"],
         versions=find_versions(run.config, pipeline.plan(), manager),
     )
+    # The config first: a kill while the old results go leaves none that could be taken for the new config's.
+    files.write_text(run.folder / RESOLVED_FILE, run.config.dump())
     if options.first:
         pipeline.redo(options.first)
-    files.write_text(run.folder / RESOLVED_FILE, run.config.dump())
     with logged(run):
         outcome = pipeline.go()
         if options.until == RUN_STAGES[-1] and run.config.ftk["evaluate"]["rows"]:

@@ -1,16 +1,17 @@
-"""Open a run where it lives, as the driver and visits do."""
+"""Open a run where it lives, as the driver and visits do, and change its config."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from ftk.config.marked_yaml import read_yaml
-from ftk.config.resolve import Config, load_resolved, parse_set, resolve
+from ftk.config.resolve import Config, Override, load_resolved, resolve
 from ftk.home import Home
 from ftk.hooks.manager import Manager
 from ftk.hooks.trust import read_plugin_file
 from ftk.runs.cache import Cache
 from ftk.runs.create import RESOLVED_FILE
 from ftk.runs.events import FOLDER
+from ftk.runs.record import RunRecord
 from ftk.runs.run import Run
 
 
@@ -30,9 +31,17 @@ def open_run(folder: Path, cache: Path, events_folder: str = FOLDER) -> tuple[Ru
     return run, manager
 
 
-def changed(config: Config, sets: Sequence[str], manager: Manager) -> Config:
+def changed(config: Config, changes: Sequence[Override], manager: Manager, name: str = RESOLVED_FILE) -> Config:
     """The config of a run with changes, and with the defaults of settings that it is too old to have.
 
-    :param sets: the changes, as `KEY=VALUE`.
+    :param name: what to call its file in messages.
     """
-    return resolve(read_yaml(config.dump(), RESOLVED_FILE), [parse_set(item) for item in sets], manager)
+    return resolve(read_yaml(config.dump(), name), changes, manager)
+
+
+def changed_record(record: RunRecord, changes: Sequence[Override], manager: Manager) -> Config:
+    """The same of a run that is seen from outside.
+
+    :param manager: has the plugin files of the run too.
+    """
+    return changed(record.config(), changes, manager, f"{record.id}/{RESOLVED_FILE}")

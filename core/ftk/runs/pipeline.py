@@ -102,6 +102,8 @@ class Pipeline:
         self.until = until
         self.outcome = Outcome()
         self._folder = run.folder / STAGES_FOLDER
+        artifacts = {"stage_data": run.prepared_folder, "train": run.training_folder, "merge": run.merged_folder}
+        self._outputs = {stage: run.path(artifact) for stage, artifact in artifacts.items()}
 
     def plan(self) -> list[str]:
         """The stages that this run does, in order."""
@@ -109,20 +111,19 @@ class Pipeline:
         return [stage for stage in wanted if self.run.config.provider(stage) != NO_PROVIDER]
 
     def redo(self, first: str) -> None:
-        """Forget a stage and all later ones, with what they wrote into the run."""
-        outputs = {
-            "stage_data": self.run.prepared_folder,
-            "train": self.run.training_folder,
-            "merge": self.run.merged_folder,
-        }
+        """Forget a stage and all later ones, with what they wrote into the run.
+
+        After a kill, what is still there counts as done with its own inputs only: an output goes at once and whole, and
+        its manifest after it, so that no stage begins again upon the remains of another config.
+        """
         redone = RUN_STAGES[RUN_STAGES.index(first) :]
         files.remove(self.run.folder / SUMMARY_FILE)
         if "train" in redone:
             files.remove(self.run.folder / EVALUATIONS_FOLDER)
         for stage in reversed(redone):
+            if stage in self._outputs:
+                files.discard(self._outputs[stage])
             files.remove(self._folder / f"{stage}.json")
-            if stage in outputs:
-                files.remove(self.run.path(outputs[stage]))
 
     def refuse_stale(self, before: str | None) -> None:
         """Stop when the inputs of a stage that has begun are no longer those that it began with.
@@ -137,7 +138,7 @@ class Pipeline:
             if begun is None:
                 return
             changed = begun.changed(self._inputs(stage))
-            if changed:
+            if changed and not self._is_gone(stage):
                 raise UsageError(
                     f"{stage} was done with other inputs: {'; '.join(changed)}",
                     f"`ftk run --resume {self.run.id} --from {stage}` does it again from there, with the new ones",
@@ -171,6 +172,8 @@ class Pipeline:
 
     def _do(self, stage: str, step: Callable[[str], Result]) -> Result:
         provider = self.run.config.provider(stage)
+        if stage in self._outputs:
+            files.sweep(self._outputs[stage])
         begun = Manifest(stage, self._inputs(stage))
         begun.write(self._folder)
         self.run.at_stage(stage)
@@ -202,6 +205,12 @@ class Pipeline:
         assert self.outcome.model is not None and self.outcome.trained is not None
         return self.manager.merge(provider, self.run, self.outcome.model, self.outcome.trained)
 
+    def _is_gone(self, stage: str) -> bool:
+        """Whether nothing is left of what a stage wrote, nor of any later one, so that it begins anew in any case."""
+        later = RUN_STAGES[RUN_STAGES.index(stage) + 1 :]
+        written = stage not in self._outputs or self._outputs[stage].exists()
+        return not written and not any(map(self._manifest, later))
+
     def _manifest(self, stage: str) -> Manifest | None:
         return read_manifest(self.run.folder, stage)
 
@@ -214,6 +223,8 @@ class Pipeline:
         inputs |= {f"config ftk.{name}": self.run.config.setting(name) for name in declaration.block}
         if stage == "stage_data":
             inputs |= {f"file {path.name}": files.sha256(path) for path in self.run.data_files()}
+        if stage == "train" and (adapter := self.run.given_adapter()):
+            inputs[f"file {adapter.name}"] = files.sha256(adapter)
         for needed in _NEEDS.get(stage, ()):
             manifest = self._manifest(needed)
             inputs[needed] = manifest.digest if manifest else None

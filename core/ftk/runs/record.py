@@ -70,7 +70,8 @@ class RunRecord:
         found = []
         for path in self.config().ftk.get("plugins", ()):
             with self.backend.open(self.id, path) as stream:
-                found.append(PluginFile(PurePosixPath(path).stem, stream.read().decode(), path))
+                source = stream.read().decode()
+            found.append(PluginFile(PurePosixPath(path).stem, source, self.backend.describe(self.id, path)))
         return found
 
     def read_json(self, path: str) -> Any:

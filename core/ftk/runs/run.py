@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from ftk import files
 from ftk.accelerator import Accelerator
@@ -12,13 +12,14 @@ from ftk.advice import find_advice
 from ftk.artifacts import Artifact
 from ftk.command import Command, Environment
 from ftk.config.resolve import Config
+from ftk.data.locating import ADAPTER
 from ftk.data.sources import data_sets
 from ftk.data.tokenizer import REVISION as TOKENIZER_REVISION
 from ftk.data.tokenizer import TOKENIZER, adapt, own_template, tokenizer_digest
 from ftk.data.turns import form_of_training, write_template
 from ftk.data.turns import identity as identity_of_form
 from ftk.environments.choosing import choose, identity
-from ftk.errors import CommandFailed, UsageError
+from ftk.errors import FtkError, UsageError
 from ftk.reporter import Reporter
 from ftk.runs.cache import Cache
 from ftk.runs.events import FOLDER as EVENTS_FOLDER
@@ -89,7 +90,7 @@ class Run:
     @property
     def training_folder(self) -> Artifact:
         """Where training writes: checkpoints, and at the end the adapter or model."""
-        return Artifact("run", cast(str, self.config["output_dir"]).removeprefix("./").rstrip("/"))
+        return Artifact("run", PurePosixPath(self.config["output_dir"]).as_posix())
 
     @property
     def merged_folder(self) -> Artifact:
@@ -109,6 +110,10 @@ class Run:
     def data_files(self) -> list[Path]:
         """The files and folders of the config's data sets in the run, in their order."""
         return [self.folder / item.path for item in data_sets(self.config) if item.is_local(self.folder)]
+
+    def given_adapter(self) -> Path | None:
+        """The folder with the adapter to go on from; None where the run has none of its own."""
+        return self.folder / ADAPTER if self.config.get(ADAPTER) == ADAPTER else None
 
     def dataset_formats(self) -> "dict[str, DatasetFormat]":
         """Every plugin's dataset formats by name."""
@@ -199,7 +204,7 @@ class Run:
     def execute(self, command: Command) -> None:
         """Run a command in its environment and wait for it.
 
-        :raises CommandFailed: when it ends with an error; a known failure carries its remedy.
+        :raises FtkError: when it ends with an error; a known failure carries its remedy.
         :raises Cancelled: when the person asked the run to stop.
         """
         environment = self.make_ready(command.environment)
@@ -217,7 +222,7 @@ class Run:
         log = self.folder / LOG_FILE
         return log.stat().st_size if log.exists() else 0
 
-    def _failure(self, command: Command, code: int, start: int) -> CommandFailed:
+    def _failure(self, command: Command, code: int, start: int) -> FtkError:
         output = self._output_since(start)
         advice = find_advice(output, code, self._manager.advice())
         last = next((line for line in reversed(output.splitlines()) if line.strip()), "it printed nothing")
@@ -225,7 +230,7 @@ class Run:
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         meaning = advice.meaning if advice else last.strip()
         remedy = advice.remedy_for(self.id) if advice else f"`ftk logs {self.id}` shows all of its output"
-        return CommandFailed(f"the command `{name}` {how}: {meaning}", remedy, code)
+        return FtkError(f"the command `{name}` {how}: {meaning}", remedy)
 
     def _output_since(self, start: int) -> str:
         log = self.folder / LOG_FILE

@@ -5,12 +5,13 @@ import secrets
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ftk import files
 from ftk.errors import Cancelled, FtkError, UsageError
+from ftk.home import Home
 from ftk.runs.create import refuse_stages
 from ftk.runs.events import FOLDER as EVENTS_FOLDER
 from ftk.runs.events import Event, EventReader
@@ -45,38 +46,51 @@ def visit(
     :param attached: the content of files that the job finds in the folder `ATTACHED` of its scratch folder, by name.
     :raises FtkError: what the job ended with.
     """
-    scratch = f"{job}-{_digest(record, inputs) if resumable else secrets.token_hex(8)}"
     request = json.dumps({"inputs": inputs, "resumable": resumable})
-    kept = resumable
-    try:
-        with stopped_by_signals():
-            for name, content in attached.items():
-                record.backend.put(record.id, f"{scratch}/{ATTACHED}/{name}", content)
-            record.backend.put(record.id, f"{scratch}/{REQUEST_FILE}", request.encode())
-            with _watched(record, scratch, show) as seen:
-                code = record.backend.visit(record.id, (job, scratch))
-            if code:
-                raise _failure(record, code, seen, scratch)
-            result = record.read_json(f"{scratch}/{RESULT_FILE}")
-        kept = False
-        return result
-    except UsageError:
-        kept = False  # it would end in the same way again
-        raise
-    finally:
-        if not kept:
-            record.backend.discard(record.id, scratch)
+    with _scratch(record, job, inputs, resumable) as scratch, stopped_by_signals():
+        for name, content in attached.items():
+            record.backend.put(record.id, f"{scratch}/{ATTACHED}/{name}", content)
+        record.backend.put(record.id, f"{scratch}/{REQUEST_FILE}", request.encode())
+        with _watched(record, scratch, show) as seen:
+            code = record.backend.visit(record.id, (job, scratch))
+        if code:
+            raise _failure(record, code, seen, scratch)
+        return record.read_json(f"{scratch}/{RESULT_FILE}")
 
 
 def refuse_visit(record: RunRecord, stages: Sequence[str], manager: "Manager") -> None:
     """Stop where what a visit asks of these stages cannot be done where the run lives.
 
-    :param manager: gets the plugin files of the run.
+    :param manager: has the plugin files of the run too.
     :raises UsageError: naming the stage and the remedy.
     """
-    for file in record.plugin_files():
-        manager.add_file(file)
-    refuse_stages(stages, changed(record.config(), [], manager), record.backend, manager)
+    refuse_stages(stages, changed_record(record, [], manager), record.backend, manager)
+
+
+@contextmanager
+def _scratch(record: RunRecord, job: str, inputs: Mapping[str, Any], resumable: bool) -> Iterator[str]:
+    """Name the scratch folder, of which the block leaves nothing but what a later visit can go on with.
+
+    :raises UsageError: when another call on this machine has the same one.
+    """
+    name = f"{job}-{_digest(record, inputs) if resumable else secrets.token_hex(8)}"
+    # Here and not in the run, which may be elsewhere: so it is held until the folder is gone.
+    lock = Home.find().cache / "locks" / f"{record.id}-{name}.lock"
+    with files.locked(lock, when_busy=_refuse_second) if resumable else nullcontext():
+        kept = resumable
+        try:
+            yield name
+            kept = False
+        except UsageError:
+            kept = False  # it would end in the same way again
+            raise
+        finally:
+            if not kept:
+                record.backend.discard(record.id, name)
+
+
+def _refuse_second() -> None:
+    raise UsageError("this very call is being answered by another process", "wait for it to end")
 
 
 def _digest(record: RunRecord, inputs: Mapping[str, Any]) -> str:

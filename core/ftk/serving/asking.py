@@ -27,14 +27,17 @@ def ask(
     _refuse_fields(questions)
     stopped = threading.Event()
 
-    def tell(piece: str) -> None:
-        if stopped.is_set():
+    def sleep(seconds: float) -> None:
+        if stopped.wait(seconds):
             raise Cancelled(now=True)
+
+    def tell(piece: str) -> None:
+        sleep(0)
         if len(questions) == 1:
             show(Event(time.time(), "text", {"text": piece}))
 
     def answer(question: Question) -> dict[str, Any]:
-        return asdict(client.complete(question.fields[PROMPT], options, tell))
+        return asdict(client.complete(question.fields[PROMPT], options, tell, sleep))
 
     began = time.monotonic()
     answers = []

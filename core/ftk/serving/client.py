@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
@@ -15,6 +16,9 @@ from ftk.serving.keys import KEY_VARIABLE, is_loopback
 PATIENCE = 600.0
 """Seconds in which a server says something: it may have many other requests."""
 
+FULL = (429, 503)
+"""What a server answers that takes no more requests now; where it says when to ask again, it is asked again."""
+
 NAMES = {"max_new_tokens": "max_tokens"}
 """What requests call an option, where that is not its name here."""
 
@@ -25,6 +29,7 @@ DONE = "[DONE]"
 """The last event of a stream."""
 
 Tell = Callable[[str], None]
+Sleep = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -64,13 +69,20 @@ class Client:
             except (ValueError, LookupError, TypeError):
                 raise FtkError(f"{self.url} names no model", "name one: --model NAME") from None
 
-    def complete(self, prompt: str, options: Mapping[str, Any], tell: Tell = lambda piece: None) -> Reply:
+    def complete(
+        self,
+        prompt: str,
+        options: Mapping[str, Any],
+        tell: Tell = lambda piece: None,
+        sleep: Sleep = time.sleep,
+    ) -> Reply:
         """Have a prompt completed, as it stands.
 
         :param options: as `hookspecs.generate` has them.
         :param tell: is given the pieces of the answer as they come.
+        :param sleep: waits so many seconds until a full server is asked again.
         """
-        return self._ask("completions", {"prompt": prompt}, options, lambda choice: choice.get("text"), tell)
+        return self._ask("completions", {"prompt": prompt}, options, lambda choice: choice.get("text"), tell, sleep)
 
     def chat(
         self, messages: Sequence[Mapping[str, str]], options: Mapping[str, Any], tell: Tell = lambda piece: None
@@ -91,11 +103,12 @@ class Client:
         options: Mapping[str, Any],
         text_of: Callable[[Mapping[str, Any]], str | None],
         tell: Tell,
+        sleep: Sleep = time.sleep,
     ) -> Reply:
         named = {NAMES.get(name, name): value for name, value in options.items()}
         streamed = {"stream": True, "stream_options": {"include_usage": True}}
         text, tokens, finish = "", 0, ""
-        with self._open(path, {"model": self.model, **asked, **named, **streamed}) as response:
+        with self._open(path, {"model": self.model, **asked, **named, **streamed}, sleep) as response:
             for event in _events(response):
                 for choice in event.get("choices") or ():
                     if piece := text_of(choice):
@@ -105,16 +118,21 @@ class Client:
                 tokens = (event.get("usage") or {}).get("completion_tokens") or tokens
         return Reply(text, tokens, finish)
 
-    def _open(self, path: str, body: Mapping[str, Any] | None) -> HTTPResponse:
+    def _open(self, path: str, body: Mapping[str, Any] | None, sleep: Sleep = time.sleep) -> HTTPResponse:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
         request = Request(f"{self.url}/{path}", None if body is None else json.dumps(body).encode(), headers)
-        try:
-            return cast(HTTPResponse, self._opener.open(request, timeout=PATIENCE))
-        except HTTPError as error:
-            raise _refusal(self.url, error) from None
-        except (URLError, OSError, HTTPException) as error:
-            message = f"nothing answers at {self.url}: {getattr(error, 'reason', error)}"
-            raise UsageError(message, "`ftk serve --list` shows what is served") from None
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return cast(HTTPResponse, self._opener.open(request, timeout=PATIENCE))
+            except HTTPError as error:
+                pause = _pause(error)
+                if pause is None or time.monotonic() + pause > until:
+                    raise _refusal(self.url, error) from None
+            except (URLError, OSError, HTTPException) as error:
+                message = f"nothing answers at {self.url}: {getattr(error, 'reason', error)}"
+                raise UsageError(message, "`ftk serve --list` shows what is served") from None
+            sleep(pause)
 
 
 def _opener(host: str) -> OpenerDirector:
@@ -125,6 +143,12 @@ def _opener(host: str) -> OpenerDirector:
 class _NoRedirection(HTTPRedirectHandler):
     def redirect_request(self, *arguments: Any) -> None:
         """Follow none."""
+
+
+def _pause(error: HTTPError) -> float | None:
+    """The seconds after which a full server wants to be asked again; None where it does not say so."""
+    said = error.headers.get("Retry-After", "").strip()
+    return float(said) if error.code in FULL and said.isdecimal() else None
 
 
 def _refusal(url: str, error: HTTPError) -> FtkError:

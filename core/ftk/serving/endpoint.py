@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ftk.artifacts import Artifact, Model
+from ftk.config.resolve import parse_set
 from ftk.errors import UsageError
 from ftk.runs.generation import find_model
 from ftk.runs.names import name_in
@@ -27,7 +28,7 @@ def job(run: "Run", manager: "Manager", scratch: Artifact, inputs: Mapping[str, 
     :param inputs: `sets`, changes of the config for this server; `others`, the ids of runs whose adapters are served
         too; and whether to serve the `base` model alone.
     """
-    run.config = changed(run.config, inputs["sets"], manager)
+    run.config = changed(run.config, [parse_set(item) for item in inputs["sets"]], manager)
     models = _models(run, inputs["others"], inputs["base"])
     endpoint = manager.serve(run.config.provider("serve"), run, models)
     run.make_ready(endpoint.command.environment)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ftk.command import Environment
-from ftk.config.resolve import Config
+from ftk.config.resolve import Config, Override
 from ftk.environments.choosing import choose
 from ftk.errors import UsageError
 from ftk.hooks.manager import Manager
-from ftk.runs.opening import changed
+from ftk.runs.opening import changed_record
 from ftk.runs.record import RunRecord
 from ftk.runs.visiting import Show, visit
 from ftk.server import Endpoint, Server
@@ -20,21 +20,19 @@ class Order:
 
     :param records: the runs; of several, the adapters are served.
     :param base: serve the untuned base model of the first.
-    :param sets: changes of its config, as `--set` has them, for this server alone.
+    :param changes: of its config, for this server alone.
     """
 
     records: Sequence[RunRecord]
     base: bool
-    sets: Sequence[str]
+    changes: Sequence[Override]
 
     def config(self, manager: Manager) -> Config:
         """The config of the first run, with the changes.
 
-        :param manager: gets the plugin files of that run.
+        :param manager: has the plugin files of that run too.
         """
-        for file in self.records[0].plugin_files():
-            manager.add_file(file)
-        return changed(self.records[0].config(), self.sets, manager)
+        return changed_record(self.records[0], self.changes, manager)
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def prepare(order: Order, config: Config, manager: Manager, key: str | None, sho
     :raises UsageError: where the server cannot ask for a key.
     """
     first, *others = order.records
-    inputs = {"base": order.base, "others": [record.id for record in others], "sets": list(order.sets)}
+    inputs = {"base": order.base, "others": [record.id for record in others], "sets": [item.text for item in order.changes]}
     endpoint = Endpoint.from_json(visit(first, "endpoint", inputs, show=show))
     if key is not None and endpoint.key_variable is None:
         server = config.provider("serve")

@@ -208,7 +208,7 @@ def a_working_run_is_known(subject: Subject) -> str | None:
     if record.backend.activity(record.id) != "working":
         return f"its activity is {record.backend.activity(record.id)}"
     try:
-        record.backend.submit(record.id, [])
+        record.backend.submit(record.id, [], record.config().values)
     except UsageError:
         pass
     else:

@@ -147,5 +147,6 @@ def make_ftk(folder: Path, variables: dict[str, str]) -> Ftk:
 
     :param variables: set in the environment of its calls.
     """
+    folder = folder.resolve()
     places = {"FTK_RUNS_DIR": str(folder / "runs"), "FTK_CACHE_DIR": str(folder / "cache")}
     return Ftk(folder, folder / "runs", folder / "cache", {**variables, **places})

@@ -14,7 +14,9 @@ class Adapter(Group):
     """Keys of LoRA and its kin, as peft has them."""
 
     adapter: str | None = choice(["lora", "qlora", None], None, "empty trains all weights; `qlora` needs CUDA")
-    lora_model_dir: str | None = setting(["string", "null"], None, "folder of an adapter to go on from")
+    lora_model_dir: str | None = setting(
+        ["string", "null"], None, "folder of an adapter to go on from; the run keeps a copy"
+    )
     lora_r: int = whole(8, 1, "rank")
     lora_alpha: int = whole(16, 1, "scale, in units of 1/rank")
     lora_dropout: float = number(0.0, "dropout before the adapter", minimum=0, exclusiveMaximum=1)

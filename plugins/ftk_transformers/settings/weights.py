@@ -27,7 +27,9 @@ class Weights(Group):
     bfloat16: bool | None = flag(None, "another name for `bf16`")
     float16: bool | None = flag(None, "another name for `fp16`")
     float32: bool | None = flag(None, "no mixed precision")
-    tf32: bool | str | None = choice(["auto", True, False, None], None, "TensorFloat-32 in float32 products, on GPUs")
+    tf32: bool | str | None = choice(
+        ["auto", True, False, None], None, "TensorFloat-32 in float32 products, on GPUs; `auto` on those that have it"
+    )
     attn_implementation: str | None = choice([*ATTENTIONS, None], None, "how attention is computed; `sdpa` if empty")
     eager_attention: bool | None = flag(None, "plain attention")
     sdp_attention: bool | None = flag(None, "PyTorch's own fast attention")
@@ -36,7 +38,9 @@ class Weights(Group):
     xformers_attention: bool | None = flag(None, "xFormers' attention, whose kernels `sdpa` has")
     gradient_checkpointing: bool = flag(False, "compute activations anew instead of keeping them: less memory")
     gradient_checkpointing_kwargs: Mapping[str, Any] | None = mapping("its options, such as `use_reentrant`")
-    torch_compile: bool | str | None = choice(["auto", True, False, None], None, "compile the model, on GPUs")
+    torch_compile: bool | str | None = choice(
+        ["auto", True, False, None], None, "compile the model, on GPUs; `auto` is `true`"
+    )
     neftune_noise_alpha: float | None = setting(["number", "null"], None, "noise on embeddings (NEFTune)", minimum=0)
     unfrozen_parameters: list[str] | None = texts("without an adapter, regular expressions of the weights to train")
     resize_token_embeddings_to_32x: bool = flag(False, "a number of embeddings that 32 divides")

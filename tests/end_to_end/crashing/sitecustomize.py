@@ -1,13 +1,14 @@
 """Kills its own process at one exact moment; Python imports this file by its name, before anything else of a process.
 
-A moment is the instant before or after an operation that writes. All processes of a run count on in one file, a line a
-moment, so the moment of a given number is always the same.
+A moment is the instant before or after an operation that writes, or between two files of a folder that is removed. All
+processes of a run count on in one file, a line a moment, so the moment of a given number is always the same.
 """
 
 import functools
 import os
 import pathlib
 import signal
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -33,6 +34,12 @@ def _pass_moment(description: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _pass_within_removal(event: str, arguments: tuple[Any, ...]) -> None:
+    # Only what removes a whole folder names its parts by the descriptor of the folder around them.
+    if event in ("os.remove", "os.rmdir") and arguments[-1] != -1:
+        _pass_moment(f"inside {event} {arguments}")
+
+
 def _wrap(owner: ModuleType | type, name: str) -> None:
     function: Callable[..., Any] = getattr(owner, name)
 
@@ -55,3 +62,4 @@ if COUNTER_VARIABLE in os.environ:
     _wrap(ftk.reporter, "append_line")
     # The moment between writing a file beside its place and putting it there.
     _wrap(pathlib.Path, "replace")
+    sys.addaudithook(_pass_within_removal)

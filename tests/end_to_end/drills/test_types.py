@@ -34,6 +34,7 @@ CASES = {
     "a folder of the machine": ("output_dir: /etc\n", f"`output_dir` is '/etc', but {INSIDE}"),
     "a folder above": ("output_dir: ../x\n", f"`output_dir` is '../x', but {INSIDE}"),
     "a folder that is taken": ("output_dir: ./events\n", f"`output_dir` is './events', but {INSIDE}"),
+    "ftk's files for an engine": ("output_dir: shipped/\n", f"`output_dir` is 'shipped/', but {INSIDE}"),
     "the run itself": ("output_dir: .\n", f"`output_dir` is '.', but {INSIDE}"),
 }
 

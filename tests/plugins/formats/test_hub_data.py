@@ -123,6 +123,18 @@ def test_only_what_is_read_is_fetched_and_not_twice(hub: Any, fetch: Fetch) -> N
     assert hub.fetched == []
 
 
+def test_some_files_of_a_split_are_not_taken_for_all_without_the_hub(hub: Any, fetch: Fetch, tmp_path: Path) -> None:
+    whole = fetch("acme/card")
+    (listing,) = (tmp_path / "hub").rglob("trees/*.json")
+    (shard,) = (tmp_path / "hub").rglob("snapshots/*/data/train-1.jsonl")
+    shard.unlink()
+    offline = {"HF_HUB_OFFLINE": "1"}
+    assert "is not in its cache on this machine" in fetch("acme/card", **offline)["message"]
+    listing.unlink()  # as in a cache that another program filled
+    assert "nothing tells whether the data set acme/card" in fetch("acme/card", **offline)["message"]
+    assert fetch("acme/card") == whole
+
+
 def test_a_gated_data_set_is_given_to_the_holder_of_a_token(fetch: Fetch) -> None:
     refused = fetch("acme/gated")
     assert refused["message"].startswith("the data set acme/gated is gated")

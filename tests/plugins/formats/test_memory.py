@@ -38,7 +38,7 @@ def write(path: Path, number: int, pairs: int = 20) -> Path:
             table.writeheader()
             table.writerows(rows(number, pairs))
         elif path.suffix == ".json":
-            stream.write("[" + ",\n".join(map(json.dumps, rows(number, pairs))) + "]")
+            stream.write("[" + ", ".join(map(json.dumps, rows(number, pairs))) + "]")
         else:
             stream.writelines(json.dumps(row) + "\n" for row in rows(number, pairs))
     return path

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import tracemalloc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,32 @@ def test_a_list_may_be_larger_than_what_is_read_at_a_time(tmp_path: Path, monkey
     path = tmp_path / "rows.json"
     path.write_text("[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n")
     assert read(path, "json") == [(f"rows.json:{number}", row) for number, row in enumerate(rows, 2)]
+
+
+def test_a_list_on_one_line_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("json_list", "json_rows"):
+        monkeypatch.setattr(f"ftk_formats.{module}.CHUNK", 1000)
+    path = tmp_path / "rows.json"
+    path.write_text(" \n" + json.dumps([{"text": "x" * (number % 300)} for number in range(5000)]))
+    tracemalloc.start()
+    try:
+        count = sum(row.number == 2 for row in DataFile(path, "json", path.name).rows())
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 5000
+    assert most < path.stat().st_size / 4
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize("break_off", ["", "\n"])
+def test_a_row_may_be_longer_than_what_is_read_at_a_time(
+    size: int, break_off: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftk_formats.json_rows.CHUNK", size)
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f'  \n    {{"text": "{"ü" * 90}"}}\n{{"text": "b"}}{break_off}')
+    assert read(path, "json") == [("rows.jsonl:2", {"text": "ü" * 90}), ("rows.jsonl:3", {"text": "b"})]
 
 
 @pytest.mark.parametrize("content", ['{"a": 1}\n%s\n{"b": 2}\n', '[{"a": 1},\n%s,\n{"b": 2}]'], ids=["lines", "list"])

@@ -1,5 +1,8 @@
 """What the stage tells."""
 
+import re
+from collections.abc import Callable
+from inspect import getmodule, signature
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +11,8 @@ import pytest
 
 from ftk.artifacts import Artifact, PreparedModel, TrainedModel
 from ftk_merge import plugin
+from ftk_merge.merge import merge
+from ftk_merge.parity import parity
 
 
 class Stopped(Exception):
@@ -39,3 +44,9 @@ def test_a_merge_into_unquantised_weights_is_told(keys: dict[str, Any], told: bo
     with pytest.raises(Stopped):
         plugin.merge(run, PreparedModel(Artifact("cache", "base"), "digest", 1), trained)
     assert notices == ["trained on a quantised base model, the adapter is folded into its unquantised weights"] * told
+
+
+@pytest.mark.parametrize("command", [merge, parity])
+def test_a_command_tells_its_arguments(command: Callable[..., None]) -> None:
+    usage = re.search(r"`python -m [\w.]+ ([A-Z ]+)`", getmodule(command).__doc__ or "")
+    assert usage and usage[1].lower().split() == list(signature(command).parameters)

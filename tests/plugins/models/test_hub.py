@@ -21,8 +21,8 @@ def _load(path: Path) -> ModuleType:
 
 hub_server: Any = _load(Path(__file__).parent.parent.parent / "hub_server.py")
 
-TOKENIZER = {"config.json": b"{}", "tokenizer.json": b"{t}", "tokenizer_config.json": b"{tc}"}
-FILES = {**TOKENIZER, "model.safetensors": b"weights" * 100}
+TOKENIZER = {"config.json": b'{"model_type": "llama"}', "tokenizer.json": b"{t}", "tokenizer_config.json": b"{tc}"}
+FILES = {**TOKENIZER, "model.safetensors": b"\2" + bytes(7) + b"{}"}
 OTHERS = {"README.md": b"text", "pytorch_model.bin": b"pickled", "onnx/model.onnx": b"x"}
 DOWN = "http://127.0.0.1:1"
 
@@ -67,6 +67,29 @@ def test_a_fetched_model_is_there_without_the_hub(hub: Any, fetch: Fetch, variab
 def test_half_a_model_is_not_taken_for_one_without_the_hub(hub: Any, fetch: Fetch) -> None:
     fetch("acme/tiny", only=True, HF_ENDPOINT=hub.url)
     assert "is not in its cache on this machine" in fetch("acme/tiny", HF_ENDPOINT=DOWN)["message"]
+    assert fetch("acme/tiny", HF_ENDPOINT=hub.url)["files"] == sorted(FILES)
+
+
+def test_a_cache_that_another_program_filled_is_not_taken_for_whole_without_the_hub(
+    hub: Any, fetch: Fetch, tmp_path: Path
+) -> None:
+    whole = fetch("acme/tiny", HF_ENDPOINT=hub.url)
+    (listing,) = (tmp_path / "hub").rglob("trees/*.json")
+    listing.unlink()  # only downloads of all files have one
+    (tmp_path / "hub/hub/models--acme--tiny/snapshots" / hub_server.COMMIT / "tokenizer_config.json").unlink()
+    refused = fetch("acme/tiny", only=True, HF_ENDPOINT=DOWN)
+    assert refused["message"] == "nothing tells whether the model acme/tiny in the hub's cache on this machine is whole"
+    assert refused["remedy"].endswith(f"/snapshots/{hub_server.COMMIT}")
+    assert fetch("acme/tiny", HF_ENDPOINT=hub.url) == whole
+
+
+def test_weights_that_are_damaged_in_the_hubs_cache_can_be_mended_there(hub: Any, fetch: Fetch, tmp_path: Path) -> None:
+    fetch("acme/tiny", only=True, HF_ENDPOINT=hub.url)
+    weights = tmp_path / "hub/hub/models--acme--tiny/snapshots" / hub_server.COMMIT / "model.safetensors"
+    weights.write_text("cut")
+    refused = fetch("acme/tiny", HF_ENDPOINT=hub.url)
+    assert refused["message"] == "base_model acme/tiny: model.safetensors is cut short or damaged"
+    weights.unlink()
     assert fetch("acme/tiny", HF_ENDPOINT=hub.url)["files"] == sorted(FILES)
 
 

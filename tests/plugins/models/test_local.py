@@ -8,7 +8,7 @@ import pytest
 
 import ftk_models.plugin
 from ftk.hooks.manager import Manager
-from ftk.plugin import Cache, Config, FetchedModel, Run, UsageError
+from ftk.plugin import Cache, Config, FetchedModel, FtkError, Run, UsageError, files
 from ftk_models import local
 
 Start = Callable[[str], Run]
@@ -37,8 +37,8 @@ def fetched(run: Run) -> tuple[FetchedModel, dict[str, str]]:
     """What came, with the contents of its files."""
     found = run.fetch_model()
     path = run.path(found.path)
-    files = path.iterdir() if path.is_dir() else [path]
-    return found, {item.name: item.read_text() for item in files}
+    items = path.iterdir() if path.is_dir() else [path]
+    return found, {item.name: item.read_text() for item in items}
 
 
 def test_a_folders_files_are_taken_by_their_content(start: Start, model: Path, tmp_path: Path) -> None:
@@ -56,6 +56,36 @@ def test_a_changed_or_renamed_file_is_another_model(start: Start, model: Path) -
     (model / "config.json").rename(model / "config-2.json")
     digests.append(fetched(start(str(model)))[0].digest)
     assert len(set(digests)) == 3
+
+
+def test_what_was_fetched_stays_when_its_owner_writes_to_a_file(start: Start, model: Path) -> None:
+    found, contents = fetched(start(str(model)))
+    (model / "model.safetensors").write_text("other weights")
+    assert {name: start("x").path(found.path / name).read_text() for name in contents} == contents
+
+
+def test_a_file_that_changes_while_it_is_copied_is_told(
+    start: Start, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_file = files.copy_file
+
+    def write_and_copy(source: Path, target: Path) -> None:
+        source.write_text("half of another")
+        copy_file(source, target)
+
+    monkeypatch.setattr(files, "copy_file", write_and_copy)
+    with pytest.raises(FtkError, match="changed while it was copied"):
+        fetched(start(str(model)))
+    monkeypatch.undo()
+    assert fetched(start(str(model)))[1]["config.json"] == "half of another"
+
+
+def test_no_weights_are_copied_for_a_tokenizer(start: Start, model: Path, tmp_path: Path) -> None:
+    run = start(str(model))
+    assert [path.name for path in run.path(run.fetch_model(tokenizer_only=True).path).iterdir()] == ["config.json"]
+    (tmp_path / "m.gguf").write_text("GGUF")
+    run = start(str(tmp_path / "m.gguf"))
+    assert run.path(run.fetch_model(tokenizer_only=True).path).read_text() == "GGUF"
 
 
 def test_a_single_file_keeps_its_name(start: Start, tmp_path: Path) -> None:

@@ -31,15 +31,18 @@ class Training:
     :param config: `max_steps`, `save_steps`, `seed` and `toy_step_seconds`.
     :param rows: samples with `input_ids` and `expected`.
     :param output: where checkpoints and the result are written.
+    :param learned: what an adapter has learned before.
     """
 
-    def __init__(self, config: dict[str, Any], rows: list[dict[str, Any]], output: Path) -> None:
+    def __init__(
+        self, config: dict[str, Any], rows: list[dict[str, Any]], output: Path, learned: dict[str, str]
+    ) -> None:
         self.config = config
         self.rows = rows
         self.output = output
         self.reporter = Reporter.from_environment()
         self.random = Random(config["seed"])
-        self.state: dict[str, Any] = {"step": 0, "loss": None, "learned": {}}
+        self.state: dict[str, Any] = {"step": 0, "loss": None, "learned": learned}
         self.stop_requested = False
 
     def run(self) -> None:
@@ -103,7 +106,9 @@ def train(run: Path, data: Path, output: Path) -> None:
 
     config = yaml.safe_load((run / "resolved.yml").read_text())
     rows = [row for row in _read_lines(data / SAMPLES_FILE) if row["split"] == "train"]
-    Training(config, rows, output).run()
+    adapter = config["lora_model_dir"]
+    learned = files.read_json(run / adapter / LEARNED_FILE) if adapter else {}
+    Training(config, rows, output, learned).run()
 
 
 def merge(base: Path, adapter: Path, target: Path) -> None:

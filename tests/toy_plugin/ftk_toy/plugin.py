@@ -35,6 +35,7 @@ ENVIRONMENT = Environment("toy", ("ftk_toy",), "put the folder of ftk_toy on PYT
 KEYS: dict[str, Schema] = {
     "max_steps": {"type": "integer", "minimum": 1, "default": 6},
     "seed": {"type": "integer", "minimum": 0, "default": 42},
+    "lora_model_dir": {"type": ["string", "null"], "default": None, "description": "what was learned before"},
     "output_dir": OUTPUT_DIR,
 }
 

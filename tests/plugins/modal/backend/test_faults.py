@@ -96,7 +96,8 @@ def test_cancel_leaves_nothing_running(
     assert far.events("run_finished")[-1]["status"] == "cancelled"
     done = far.events("metrics")[-1]["step"]
     assert done < 400
-    assert far("run", "--resume", run).returncode == 0
+    resumed = far("run", "--resume", run, "--set", "ftk.modal.timeout=")  # which means the default again
+    assert resumed.returncode == 0, resumed.stderr
     assert _training_starts(far)[-1] == done
 
 

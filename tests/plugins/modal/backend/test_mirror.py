@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ftk import files
 from ftk_modal import mirror
 from ftk_modal.mirror import Mirror, is_linked, is_mirrored
 from ftk_modal.volume import Entry
@@ -95,6 +96,16 @@ def test_what_changes_is_sent_once_and_what_is_gone_is_removed(shelf: Shelf, her
     (here.folder / "stages").rmdir()
     here.push()
     assert shelf.removed == ["r/stages"]
+
+
+def test_a_manifest_is_removed_after_what_its_stage_wrote(shelf: Shelf, here: Mirror) -> None:
+    shelf.content = {f"r/{path}": b"x" for path in ("stages/merge.json", "stages/train.json", "tuned/a", "lora-out/a")}
+    here.pull()
+    for path in ("stages/train.json", "tuned", "lora-out"):
+        files.remove(here.folder / path)
+    here.push()
+    assert set(shelf.removed[:2]) == {"r/tuned", "r/lora-out"}
+    assert shelf.removed[2:] == ["r/stages/train.json"]
 
 
 def test_a_link_to_what_the_mounted_volume_does_not_show_yet_is_no_file_that_is_gone(

@@ -95,7 +95,7 @@ class MypluginBackend:
         """The path."""
         return str(self._folder(run_id) / path)
 
-    def submit(self, run_id: str, arguments: Sequence[str]) -> None:
+    def submit(self, run_id: str, arguments: Sequence[str], config: Mapping[str, Any]) -> None:
         """Start the driver in a session of its own, so that a closed terminal does not reach it."""
         folder = self._folder(run_id)
         lock = _lock(folder)
