@@ -62,6 +62,10 @@ class Problem:
         return f"{self.place}: {self.message}" + (f"; {self.remedy}" if self.remedy else "")
 
 
+class Notice(Problem):
+    """What a person should know of, though nothing is wrong: it is told, and stops nothing."""
+
+
 class ProblemsFound(UsageError):
     """Everything that is wrong with an input, told together."""
 

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftk.refusals import refuse_file
+
 RUNS_VARIABLE = "FTK_RUNS_DIR"
 CACHE_VARIABLE = "FTK_CACHE_DIR"
 ENVIRONMENTS_VARIABLE = "FTK_ENVIRONMENTS_DIR"
@@ -30,8 +32,11 @@ class Home:
         """The folders given, else those of the environment, else `./runs` and the user's cache.
 
         Each by its only path without links and `..`, since processes are known by the folder of their run.
+
+        :raises UsageError: where the runs cannot lie, since a file has the name of their folder or of one above it.
         """
         user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         runs = runs or Path(os.environ.get(RUNS_VARIABLE) or "runs")
         cache = cache or Path(os.environ.get(CACHE_VARIABLE) or user_cache / "ftk")
+        refuse_file(runs, f"name a folder of runs: --runs-dir or {RUNS_VARIABLE}")
         return cls(runs.resolve(), cache.resolve())

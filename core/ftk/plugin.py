@@ -36,7 +36,7 @@ from ftk.diagnosis import Diagnosis
 from ftk.environments.interpreter import foreign_variables
 from ftk.environments.lock import Step, read_lock
 from ftk.environments.place import Environments, Interpreter
-from ftk.errors import Cancelled, FtkError, PluginError, Problem, ProblemsFound, UsageError
+from ftk.errors import Cancelled, FtkError, Notice, PluginError, Problem, ProblemsFound, UsageError
 from ftk.home import Home
 from ftk.hooks.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, TEST_DATASETS, hookimpl, stage
 from ftk.loggers.logger import LoggedRun, Logger
@@ -99,6 +99,7 @@ __all__ = [
     "Losses",
     "MergedModel",
     "Model",
+    "Notice",
     "Pair",
     "PluginError",
     "PreparedModel",

@@ -1,8 +1,9 @@
 """What a person is told when the system refuses a file or folder."""
 
 from errno import EACCES, EDQUOT, EEXIST, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS
+from pathlib import Path
 
-from ftk.errors import FtkError
+from ftk.errors import FtkError, UsageError
 
 _ELSEWHERE = "or name other folders: --runs-dir or FTK_RUNS_DIR, FTK_CACHE_DIR, TMPDIR"
 
@@ -12,6 +13,16 @@ REMEDIES = {
     **dict.fromkeys((ENOTDIR, EEXIST), f"a file has the name of a folder: rename it, {_ELSEWHERE}"),
 }
 """What to do about the refusals that are no bug, by their number."""
+
+
+def refuse_file(folder: Path, remedy: str) -> None:
+    """Stop where a folder cannot be, since a file has its name or that of one above it.
+
+    :raises UsageError: naming the file.
+    """
+    standing = next(item for item in (folder, *folder.parents) if item.exists())
+    if not standing.is_dir():
+        raise UsageError(f"{standing} is a file, not a folder", remedy)
 
 
 def told(error: OSError) -> str:

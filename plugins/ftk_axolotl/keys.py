@@ -30,16 +30,54 @@ LOGGERS = ("wandb", "mlflow", "tensorboard")
 SETTINGS = ("logging_steps", "save_steps", "saves_per_epoch", "save_total_limit", "dataset_num_proc", "gc_steps")
 """Keys that leave the result of a training as it is."""
 
+FIXED_BY_FSDP: Mapping[str, Schema] = {
+    "limit_all_gathers": {"enum": [True, None]},
+    "sharding_strategy": {"enum": ["FULL_SHARD", None]},
+}
+"""Keys of older configs which axolotl no longer reads, with what holds without them."""
+
+RETIRED = {
+    "max_packed_sequence_len": "`sequence_len` is what remains of it",
+    "rope_scaling": "give it below `overrides_of_model_config`",
+    "dpo_use_logits_to_keep": "remove it",
+    "dpo_generate_during_eval": "remove it",
+    "dpo_norm_loss": "remove it",
+    "rpo_alpha": "remove it",
+    "s2_attention": "remove it",
+    "flash_attn_rms_norm": "remove it",
+    "model_revision": "`revision_of_model` is the one by which ftk fetches the model",
+}
+"""Keys that axolotl knows only to refuse them, or that would come too late, with the remedy."""
+
 
 def _read() -> dict[str, Schema]:
     every: dict[str, Schema] = json.loads(Path(__file__).with_name("keys.json").read_text(encoding="utf-8"))
     read = {key: schema for key, schema in every.items() if not any(word in key for word in LOGGERS)}
-    return {**read, "deepspeed": {**read["deepspeed"], **JSON_FILE}, "output_dir": OUTPUT_DIR}
+    return {
+        **read,
+        "deepspeed": {**read["deepspeed"], **JSON_FILE},
+        "fsdp_config": _with_prefixes(read["fsdp_config"]),
+        "output_dir": OUTPUT_DIR,
+    }
+
+
+def _with_prefixes(fsdp: Schema) -> Schema:
+    """The keys of `fsdp_config` with the `fsdp_` before them, too, which axolotl takes away."""
+    inner: Mapping[str, Schema] = {**fsdp["properties"], **FIXED_BY_FSDP}
+    older = {f"fsdp_{key}": schema for key, schema in inner.items() if not key.startswith("fsdp_")}
+    return {**fsdp, "properties": {**inner, **older}}
 
 
 ALL: Mapping[str, Schema] = _read()
 TRAINING_KEYS: Mapping[str, Schema] = {key: schema for key, schema in ALL.items() if key not in SETTINGS}
 SETTING_KEYS: Mapping[str, Schema] = {key: ALL[key] for key in SETTINGS}
+
+
+def find_retired_keys(config: Config) -> Iterator[Problem]:
+    """What axolotl would refuse after minutes, since it is gone."""
+    for key, remedy in RETIRED.items():
+        if config.get(key):
+            yield Problem(config.place((key,)), f"`{key}` is no longer read by axolotl", remedy)
 
 
 def find_missing_keys(config: Config) -> Iterator[Problem]:

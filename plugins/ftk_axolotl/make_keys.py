@@ -16,7 +16,7 @@ PLAIN = ("type", "enum", "const", "items", "properties", "required", "additional
 
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems")
 
-OWNED_BY_FTK = ("datasets", "test_datasets", "pretraining_dataset", "base_model")
+OWNED_BY_FTK = ("datasets", "test_datasets", "pretraining_dataset", "base_model", "revision_of_model")
 """Keys of other stages, or ones that would leave the data that ftk has staged unread."""
 
 INTEGRATIONS = (
@@ -29,7 +29,6 @@ INTEGRATIONS = (
     "kd.KDArgs",
     "kernels.KernelsArgs",
     "liger.LigerArgs",
-    "llm_compressor.args.LLMCompressorArgs",
     "lm_eval.args.LMEvalArgs",
     "mora.MoraArgs",
     "nemo_gym.args.NemoGymArgs",
@@ -100,8 +99,11 @@ def properties(model: Any) -> dict[str, Any]:
         def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> dict[str, Any]:
             return {}
 
-    whole = model.model_json_schema(schema_generator=Generator)
-    return {name: simplified(item, whole.get("$defs", {})) for name, item in whole["properties"].items()}
+    found: dict[str, Any] = {}
+    for by_alias in (True, False):  # axolotl reads a renamed key by both names
+        whole = model.model_json_schema(by_alias=by_alias, schema_generator=Generator)
+        found |= {name: simplified(item, whole.get("$defs", {})) for name, item in whole["properties"].items()}
+    return found
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from ftk.plugin import (
 from ftk_axolotl import launch, merging, raw, training
 from ftk_axolotl.advice import ADVICE
 from ftk_axolotl.deepspeed import find_deepspeed_problems
-from ftk_axolotl.keys import SETTING_KEYS, TRAINING_KEYS, find_missing_keys
+from ftk_axolotl.keys import SETTING_KEYS, TRAINING_KEYS, find_missing_keys, find_retired_keys
 
 _LOCKS = Path(__file__).with_name("locks")
 
@@ -73,6 +73,7 @@ def check(config: Config, formats: Mapping[str, DatasetFormat]) -> Sequence[Prob
         return list(raw.find_lost_rows(config))
     return [
         *find_missing_keys(config),
+        *find_retired_keys(config),
         *launch.find_launch_problems(config),
         *find_deepspeed_problems(config),
         *raw.find_raw_problems(config, formats),

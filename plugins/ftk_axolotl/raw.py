@@ -15,9 +15,16 @@ from ftk.plugin import (
     StagedData,
     entry_problems,
     files,
+    template_problem,
 )
+from ftk_axolotl.keys import ALL
 
 PROVIDER = "axolotl"
+
+REMEDY = f"`--set ftk.stages.stage_data={PROVIDER}` has axolotl read the rows"
+
+TEMPLATES = ALL["chat_template"]["anyOf"][0]["enum"]
+"""The chat templates that axolotl has by name."""
 
 KEYS: Mapping[str, Schema] = {
     "datasets": DATASETS,
@@ -54,16 +61,20 @@ def stage_raw(run: Run) -> StagedData:
 
 
 def find_raw_problems(config: Config, formats: Mapping[str, DatasetFormat]) -> Iterator[Problem]:
-    """Say how a data set of a type that ftk does not know gets to axolotl."""
+    """Say how a data set of a type that ftk does not know, or for a template that it does not, gets to axolotl."""
     if is_raw(config):
         return
+    template = config.get("chat_template")
+    if template in TEMPLATES and template_problem(template, config.get("chat_template_jinja")):
+        message = f"the chat template {template!r} is known to axolotl alone"
+        yield Problem(config.place(("chat_template",)), message, REMEDY)
     for number, entry in enumerate(config["datasets"]):
         place = ("datasets", number)
         if entry_problems(entry, config.get("rl"), formats, config.place, place):
             yield Problem(
                 config.place((*place, "type")),
                 "ftk cannot stage this data set",
-                "if it is one of axolotl's own types, `--set ftk.stages.stage_data=axolotl` has axolotl read the rows",
+                f"if it is one of axolotl's own types, {REMEDY}",
             )
 
 

@@ -1,7 +1,6 @@
 """Fill an entry of the cache: rows of all data sets become tokens, pass the gate, and are written by split."""
 
 import json
-import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +22,7 @@ from ftk.plugin import (
 from ftk_formats.checking import row_problems
 from ftk_formats.duplicates import Duplicates
 from ftk_formats.gate import MaskGate
+from ftk_formats.holding_out import number_held_out
 from ftk_formats.source import Source
 from ftk_formats.writing import Split, SplitWriter
 
@@ -139,13 +139,9 @@ def build(run: Run, sources: Sources, folder: Path, target: Path) -> None:
 def _held_out(sources: Sequence[Source], size: float, seed: int) -> set[int]:
     """The numbers, from 0, of the rows that are not trained on.
 
-    :param size: their share when below 1, of which at least one row comes, else their number.
+    :param size: `val_set_size`.
     """
     if not size:
         return set()
     rows = sum(1 for source in sources for _ in source.rows())
-    # Rounded first, since 0.1 * 30 is a little more than 3.
-    number = math.ceil(round(rows * size, 6)) if size < 1 else int(size)
-    if number >= rows:
-        raise FtkError(f"val_set_size {size:g} holds out all {rows} rows", "lower it; a value below 1 is a share")
-    return set(random.Random(seed).sample(range(rows), number))
+    return set(random.Random(seed).sample(range(rows), number_held_out(size, rows)))

@@ -1,6 +1,7 @@
-"""JSON values in which no object has a key twice: Python's `json` would keep the last one, and nobody would know."""
+"""JSON values as rows can have them: Python's `json` takes a key that stands twice, and half a character."""
 
 import json
+import re
 from typing import Any
 
 from ftk.plugin import RowError
@@ -20,16 +21,23 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
+_ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
+"""How half a character is written, alone or with its other half."""
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a character: Python reads two that fit as one, which this is not."""
+
 
 def decode(text: str) -> Any:
-    """The value that a text is; what is wrong, where an object in it has a key twice.
+    """The value that a text is; what is wrong, where an object in it has a key twice, or a text half a character.
 
     :raises json.JSONDecodeError: when it is no JSON.
     """
     try:
-        return _DECODER.decode(text)
+        value = _DECODER.decode(text)
     except _Twice as error:
         return _twice(error)
+    return _whole(value) if _ESCAPED.search(text) else value
 
 
 def scan(text: str, start: int) -> tuple[Any, int]:
@@ -38,9 +46,19 @@ def scan(text: str, start: int) -> tuple[Any, int]:
     :raises json.JSONDecodeError: when there is none.
     """
     try:
-        return _DECODER.raw_decode(text, start)
+        value, end = _DECODER.raw_decode(text, start)
     except _Twice as error:
         return _twice(error), json.JSONDecoder().raw_decode(text, start)[1]
+    return _whole(value) if _ESCAPED.search(text, start, end) else value, end
+
+
+def _whole(value: Any) -> Any:
+    """The value; what is wrong, where a field has half a character: no tokenizer takes one."""
+    for name, item in value.items() if isinstance(value, dict) else ():
+        if half := _HALF.search(json.dumps(item, ensure_ascii=False)):
+            shown = ascii(half[0]).strip("'")
+            return RowError(f"the field `{name}` has half a character ({shown})", "write it whole, or remove it")
+    return value
 
 
 def _twice(error: _Twice) -> RowError:

@@ -79,6 +79,9 @@ class Tokenised:
         return TokenisedRow(ids, labels, _last_answer(labels))
 
     def _numbers(self, row: Mapping[str, Any], field: str) -> list[int]:
+        if field not in row:
+            message = f"the field `{field}` is missing (it has {fields.names(row)})"
+            raise RowError(message, "add it, or name the data set's `type`, such as alpaca")
         numbers = fields.items(row, field)
         if not all(isinstance(item, int) and not isinstance(item, bool) for item in numbers):
             raise RowError(f"the field `{field}` holds {fields.shown(numbers)}", "write whole numbers")

@@ -114,6 +114,7 @@ class MLflow(Logger):
 
 def _link(address: str | None, experiment: str, run_id: str) -> str | None:
     """The page of a run on its server, without a password of the address; the address itself where it is no server."""
-    if not address or not address.startswith("http"):
-        return address
-    return f"{re.sub('//[^/]*@', '//', address).rstrip('/')}/#/experiments/{experiment}/runs/{run_id}"
+    if not address:
+        return None
+    shown = re.sub("//[^/]*@", "//", address).partition("?")[0]  # a query may hold a password too
+    return f"{shown.rstrip('/')}/#/experiments/{experiment}/runs/{run_id}" if shown.startswith("http") else shown

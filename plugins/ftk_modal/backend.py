@@ -1,7 +1,6 @@
 """The backend for Modal: a run is a folder on a volume, its driver and its commands are calls of Functions."""
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,11 +9,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ftk.plugin import (
     Accelerator,
     Activity,
-    Cancelled,
     Command,
     Endpoint,
     Environment,
-    FtkError,
     Home,
     Server,
     Stored,
@@ -23,7 +20,7 @@ from ftk.plugin import (
 from ftk_modal import gpus
 from ftk_modal.calls import held_back
 from ftk_modal.drafts import read_config, with_model
-from ftk_modal.driving import DRIVER, wish_path
+from ftk_modal.driving import AT_ONCE, DRIVER, Wish, wish_path
 from ftk_modal.executing import execute
 from ftk_modal.inside import OWN
 from ftk_modal.options import Names, Options
@@ -34,6 +31,7 @@ from ftk_modal.sites import Sites
 from ftk_modal.states import is_working
 from ftk_modal.troubles import told
 from ftk_modal.uploading import Uploading
+from ftk_modal.visits import Visit
 from ftk_modal.volume import Store
 
 if TYPE_CHECKING:
@@ -44,12 +42,6 @@ INDEX = ".runs"
 
 SUBMITTED = f"{OWN}/submitted.json"
 """Written by whoever submits: the driver's call, and the modules that ftk's image must have for the run."""
-
-PATIENCE = 30.0
-"""Seconds that a visit has to end when it is asked to."""
-
-POLL = 0.5
-"""Seconds between two looks at whether a visit has ended."""
 
 
 class ModalBackend:
@@ -141,7 +133,7 @@ class ModalBackend:
         drivers = self._drivers(run_id)
         begun = self._json(run_id, DRIVER).get("call")
         for call in drivers:
-            self.store.write({f"{run_id}/{wish_path()}": json.dumps({"call": call, "now": now}).encode()})
+            self.store.write({f"{run_id}/{wish_path()}": Wish(call, AT_ONCE if now else 1).content()})
             if call != begun:
                 _call(call).cancel()
         if not drivers:
@@ -175,27 +167,9 @@ class ModalBackend:
         with held_back(), told():
             call = visit.spawn(run_id, [job, scratch], variables)
         try:
-            return self._wait(call)
-        except (Cancelled, KeyboardInterrupt):
-            wish = {"call": call.object_id, "now": False}
-            self.store.write({f"{run_id}/{wish_path(f'{scratch}/')}": json.dumps(wish).encode()})
-            self._wait(call, PATIENCE)
-            raise
+            return Visit(self.store, f"{run_id}/{wish_path(f'{scratch}/')}", call).wait()
         finally:
             self._reader.forget()
-
-    def _wait(self, call: "modal.FunctionCall[int]", patience: float | None = None) -> int:
-        until = None if patience is None else time.monotonic() + patience
-        with told():
-            while until is None or time.monotonic() < until:
-                try:
-                    return call.get(timeout=POLL)
-                except TimeoutError:
-                    continue
-                except RuntimeError as error:  # of the Function; see `inside`
-                    raise FtkError(f"Modal's call of a visit failed: {error}") from None
-            call.cancel(terminate_containers=True)
-        return Cancelled.exit_code
 
     def find_problem(self, environment: Environment) -> str | None:
         """What an image cannot be made of."""

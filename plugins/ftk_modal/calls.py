@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ftk.plugin import LOG_FILE, Cancelled, FtkError, files
 from ftk_modal.inside import GRACE, OWN, SUPERSEDED
 from ftk_modal.mirror import Mirror
+from ftk_modal.pace import Pace
 from ftk_modal.states import is_working
 from ftk_modal.troubles import told
 from ftk_modal.volume import Entry
@@ -180,8 +181,7 @@ class Caller:
             self._end(watch.work, watch)
 
     def _end(self, work: Work, watch: "_Watch") -> None:
-        watch.look()
-        watch.forget()
+        watch.end()
         self.mirror.pull()
         for ending in (".json", ".started", ".stop", ".txt"):
             self.store.remove(f"{self.mirror.run_id}/{work.sibling(ending)}")
@@ -202,21 +202,25 @@ class _Watch:
         self.work = work
         self.events = events
         self._sizes: dict[str, int] = {}
+        self._pace = Pace()
 
     def look(self) -> None:
-        """Fetch what is new."""
+        """Fetch what is new, of large files not each time."""
         self._look_at(self.events, lambda entry: self.mirror.pull_text(self.events, entry))
         self._look_at(self.work.sibling(".txt"), lambda entry: self._hear())
 
     def _look_at(self, path: str, fetch: Callable[[Entry], None]) -> None:
         folder, _, name = f"{self.mirror.run_id}/{path}".rpartition("/")
         entry = next((item for item in self.mirror.store.entries(folder) if item.name == name), None)
-        if entry is not None and entry.size != self._sizes.get(path):
+        if entry is not None and entry.size != self._sizes.get(path) and self._pace.is_due(path):
             fetch(entry)
             self._sizes[path] = entry.size
+            self._pace.fetched(path, entry.size)
 
-    def forget(self) -> None:
-        """Take the next output for a new one."""
+    def end(self) -> None:
+        """Fetch all that is new, and take the next output for another one's."""
+        self._pace.forget()
+        self.look()
         path = self.mirror.folder / HEARD
         heard = files.read_json(path) or {}
         if heard.pop(self.work.record, None) is not None:

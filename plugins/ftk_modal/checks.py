@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from ftk.plugin import Config, Problem
+from ftk.plugin import Config, Notice, Problem
 from ftk_modal import gpus
 from ftk_modal.options import HOURS_24, MOST_RETRIES, Options, seconds
 
@@ -43,6 +43,9 @@ def _gpus(config: Config, options: Options) -> Iterator[Problem]:
         yield Problem(
             place, "the GPUs differ in their number", "give all of the list the same, such as [H100:2, A100:2]"
         )
+    if not counts:
+        message = f"no GPU is hired, so that {config.provider('train')} trains on a CPU"
+        yield Notice(place, message, "for more than a small model: `--gpu a100-80gb:2`, or `ftk.resources.gpu`")
 
 
 def _resources(config: Config, options: Options) -> Iterator[Problem]:

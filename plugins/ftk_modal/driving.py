@@ -31,7 +31,10 @@ DRIVER = f"{OWN}/driver.json"
 EVENTS = "events/driver.jsonl"
 
 WITHIN = 120.0
-"""Seconds within which whoever waits for a visit writes its wish again; else nobody waits any more."""
+"""Seconds that a visit waits for the first word of whoever has called it."""
+
+AT_ONCE = 2
+"""The urgency of what is not to wait for a checkpoint."""
 
 
 def drive(run_id: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
@@ -158,7 +161,7 @@ class Wish:
 
 def wish_path(scratch: str = "") -> str:
     """The file with the wish for the driver, or for the visit with this scratch folder."""
-    return f"{OWN}/{scratch}wish.json"
+    return f"{OWN}/{scratch}driver.wish"
 
 
 def _without_from(arguments: Sequence[str]) -> list[str]:

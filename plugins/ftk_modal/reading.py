@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from io import BytesIO
 
+from ftk_modal.pace import Pace
 from ftk_modal.volume import Entry, Store
 
 FRESH = 1.0
@@ -23,17 +24,19 @@ class Reader:
         self.store = store
         self._listings: dict[str, tuple[float, list[Entry]]] = {}
         self._contents: dict[str, tuple[int, bytes]] = {}
+        self._pace = Pace()
 
     def forget(self) -> None:
         """Look anew the next time."""
         self._listings.clear()
+        self._pace.forget()
 
     def names(self, folder: str) -> Sequence[str]:
         """The names in a folder, sorted."""
         return sorted(entry.name for entry in self._entries(folder) if entry.path != folder)
 
     def open(self, path: str) -> BytesIO:
-        """The content of a file.
+        """The content of a file; of a large one that grows, as it was not long ago.
 
         :raises FileNotFoundError: where there is none.
         """
@@ -43,9 +46,10 @@ class Reader:
         if entry is None:
             raise FileNotFoundError(path)
         size, content = self._contents.get(path, (-1, b""))
-        if size != entry.size:
+        if size != entry.size and self._pace.is_due(path):
             content = self.store.read(path)
             self._contents[path] = (entry.size, content)
+            self._pace.fetched(path, entry.size)
         return BytesIO(content)
 
     def _entries(self, folder: str) -> list[Entry]:

@@ -2,12 +2,13 @@
 
 from ftk.plugin import Cancelled
 from ftk_modal.inside import client_errors
+from ftk_modal.troubles import trouble
 
 
 def is_working(call_id: str) -> bool:
     """Whether a call has not ended.
 
-    :raises modal.exception.Error: where that cannot be asked now.
+    :raises FtkError: where that cannot be asked now.
     """
     import modal
     from modal import exception as known
@@ -27,10 +28,12 @@ def is_working(call_id: str) -> bool:
         return True
     except ended:
         return False
-    except (known.Error, Cancelled, KeyboardInterrupt, SystemExit):
+    except (Cancelled, KeyboardInterrupt, SystemExit):
         raise
+    except known.Error as error:
+        raise trouble(error) from None
     except client_errors() as error:
-        raise known.ConnectionError(f"{type(error).__name__}: {error}") from error
+        raise trouble(known.ConnectionError(f"{type(error).__name__}: {error}")) from None
     except BaseException:  # whatever the Function has raised; for a cancelled call, no Exception
         return False
     return False

@@ -17,8 +17,8 @@ KEYS: Mapping[str, Schema] = {
     "wandb_name": TEXT,
     "wandb_run_id": TEXT,
     "wandb_mode": {"enum": ["online", "offline", "disabled", None]},
-    "wandb_log_model": {"enum": ["checkpoint", "end", "false", None]},
-    "wandb_watch": TEXT,
+    "wandb_log_model": {"enum": ["checkpoint", "end", "false", False, None]},
+    "wandb_watch": {"type": ["string", "boolean", "null"]},
 }
 
 ALLOW_VARIABLE = "ALLOW_WANDB"
@@ -42,7 +42,7 @@ def is_wanted(config: Mapping[str, Any]) -> bool | None:
 
 def find_problems(config: Config) -> Iterator[Problem]:
     """What would keep the logger from working."""
-    if config.get("wandb_watch") not in (None, "", "false"):
+    if config.get("wandb_watch") not in (None, "", "false", False):
         yield Problem(
             config.place(("wandb_watch",)),
             "`wandb_watch` wants histograms from inside the training, which the logger wandb does not see",
@@ -53,7 +53,8 @@ def find_problems(config: Config) -> Iterator[Problem]:
         yield Problem(
             config.place(("wandb_project",)),
             "the logger wandb has no API key",
-            "`wandb login`, or set WANDB_API_KEY; `wandb_mode: offline` needs none; `--logger none` does without",
+            "`wandb login`, or set WANDB_API_KEY; `wandb_mode: offline` needs none; `--logger none` does without, and"
+            f" `{ALLOW_VARIABLE}=false` where a key of the config chose it",
         )
 
 

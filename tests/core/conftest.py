@@ -137,6 +137,12 @@ def engine() -> Engine:
 
 
 @pytest.fixture
+def place() -> Place:
+    """A plugin that brings the backend."""
+    return Place()
+
+
+@pytest.fixture
 def manager(engine: Engine) -> Manager:
     """A manager with that plugin alone, by the name `stub`."""
     found = Manager()

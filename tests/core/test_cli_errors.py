@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pytest
 
-from ftk.errors import FtkError, Problem
+from ftk.errors import FtkError, Notice, Problem
 from ftk.plugin import hookimpl
 
 CONFIG = "base_model: org/name\ndatasets: [{path: rows.jsonl, type: {}}]\n"
@@ -51,20 +51,39 @@ def assert_nothing_is_left(folder: Path) -> None:
         (["run", "good.yml", "--lora-r", "8"], "No such option"),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
         (["zzz"], "No such command 'zzz'."),
-        (["infer"], "name a PROMPT (or - for standard input), --field, or --input"),
-        (["infer", "x", "--input", "x.jsonl"], "name a PROMPT (or - for standard input), --field, or --input"),
+        (["run", "--resume", "x", "--from", "merge", "--until", "train"], "--from merge begins after --until train"),
+        (["run", "good.yml", "--logger", "none", "--logger", "x"], "--logger none is for no logger at all"),
+        (["run", "good.yml", "--name", ""], "the text is empty; is a variable of the shell unset?"),
+        (["show", "--json", "--report"], "--json does not go with --report"),
+        (["infer"], "name one of these: a PROMPT (or - for standard input), --field, or --input"),
+        (
+            ["infer", "x", "--field", "q=x"],
+            "name one of these: a PROMPT (or - for standard input), --field, or --input",
+        ),
         (["infer", "x", "--output", "x.jsonl"], "--output goes with --input"),
         (["infer", "x", "--seed", "1"], "they need a --temperature above 0"),
         (["infer", "--field", "x"], "--field x: write --field NAME=TEXT"),
         (["infer", "x", "--temperature", "-1"], "-1.0 is not in the range"),
-        (["serve", "--all"], "--all goes with --stop"),
-        (["serve", "x", "y", "--base"], "name one run"),
+        (["infer", "x", "--temperature", "inf"], "inf is not in the range"),
+        (["infer", "x", "--temperature", "nan"], "nan is no number"),
+        (["infer", "x", "--stop", ""], "the text is empty; is a variable of the shell unset?"),
+        (["infer", "x", "--url", "http://127.0.0.1:9", "--run", "x"], "--url does not go with --run"),
+        (["infer", "x", "--model", "x"], "--model and --api-key-env go with --url"),
+        *(([command, "--all"], "--all goes with --stop") for command in ("serve", "deploy")),
+        *(([command, "x", "y", "--base"], "name one run") for command in ("serve", "deploy")),
+        *(([command, "x", "--list"], "--list does not go with RUN") for command in ("serve", "deploy")),
+        (["serve", "--list", "--stop", "--all"], "--list does not go with --stop and --all"),
+        (["serve", "--stop", "--json", "--port", "1"], "--stop does not go with --port and --json"),
+        (["serve", "--stop", "--all", "x"], "--all does not go with RUN"),
+        (["serve", "x", "--api-key", "x", "--api-key-env", "Y"], "--api-key does not go with --api-key-env"),
+        (["serve", "x", "--api-key", ""], "the text is empty; is a variable of the shell unset?"),
         (["serve", "--port", "70000"], "70000 is not in the range"),
-        (["chat", "x", "--url", "http://127.0.0.1:9"], "--url names a server"),
+        (["chat", "x", "--url", "http://127.0.0.1:9"], "--url does not go with RUN"),
         (["chat", "--model", "x"], "--model and --api-key-env go with --url"),
         (["chat", "--seed", "1"], "they need a --temperature above 0"),
         (["chat", "--raw", "--system", "x"], "--system goes through the chat template"),
         (["cancel"], "Missing argument 'RUN'"),
+        (["rm", ""], "the text is empty; is a variable of the shell unset?"),
         (["rm"], "Missing argument 'RUN...'"),
         (["merge"], "Missing argument 'RUN'"),
         (["validate"], "Missing argument 'CONFIG'"),
@@ -123,8 +142,28 @@ def test_a_server_that_is_not_there_is_told(call: Called, arguments: list[str], 
             "--data rows.jsonl: the config has 2 data sets",
             "set their paths",
         ),
-        (["run", "good.yml", "--backend", "moon"], "no plugin brings the backend 'moon'", "`ftk plugins` lists them"),
-        (["runs", "--backend", "moon"], "no plugin brings the backend 'moon'", "`ftk plugins` lists them"),
+        (
+            ["run", "good.yml", "--backend", "moon"],
+            "no plugin brings the backend 'moon'",
+            "plugins that bring one: place",
+        ),
+        (["runs", "--backend", "plase"], "no plugin brings the backend 'plase'", "did you mean 'place'?"),
+        *(
+            (
+                ["run", "good.yml", "--name", name, "--dry-run"],
+                f"a run cannot be named {name!r}",
+                "use up to 40 letters",
+            )
+            for name in ("../x", "latest", "x" * 300)
+        ),
+        *(
+            (command, "good.yml is a file, not a folder", "--runs-dir or FTK_RUNS_DIR")
+            for command in (
+                ["runs", "--runs-dir", "good.yml"],
+                ["run", "good.yml", "--dry-run", "--runs-dir", "good.yml/x"],
+            )
+        ),
+        (["plugins", "new", "stub", "--kind", "logger"], "there is a plugin 'stub' already", "choose another name"),
     ],
 )
 def test_an_expected_error_is_one_line_and_a_remedy(
@@ -180,6 +219,21 @@ def test_what_plugins_find_wrong_is_told_before_anything_is_made(
     code, _, errors = call("run", "good.yml")
     assert (code, errors) == (2, "error: good.yml:1: is too large; rent more\n")
     assert_nothing_is_left(tmp_path)
+
+
+@pytest.mark.parametrize("command", [("validate",), ("run", "--dry-run")])
+def test_a_notice_is_told_and_stops_nothing(
+    call: Called, install: Callable[..., None], engine: Any, place: Any, command: tuple[str, ...]
+) -> None:
+    class Careful:
+        @hookimpl
+        def check(self, config: Any, formats: Mapping[str, Any]) -> list[Problem]:
+            return [Notice(config.place(("base_model",)), "is large", "rent a lot")]
+
+    install(stub=engine, place=place, careful=Careful())
+    code, output, errors = call(*command, "good.yml")
+    assert (code, errors) == (0, "warning: good.yml:1: is large; rent a lot\n")
+    assert "train by stub" in output
 
 
 def test_an_unknown_run_is_told_and_several_are_named(call: Called, tmp_path: Path) -> None:

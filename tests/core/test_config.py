@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ftk.accelerator import Accelerator
 from ftk.config.marked_yaml import read_yaml
 from ftk.config.resolve import Config, environment_overrides, load_resolved, parse_set, read_config, resolve
 from ftk.errors import ProblemsFound, UsageError
@@ -28,6 +29,25 @@ class OtherEngine:
     @stage(revision=1, keys={"sample_packing": {"type": "boolean", "default": True}})
     def train(self, run: Any, data: Any, model: Any) -> None:
         """Does nothing."""
+
+
+class EngineOfGpus:
+    """A third one, which trains unasked where there are GPUs."""
+
+    @stage(revision=1, keys={"deepspeed": {"type": "string"}}, default=("cuda",))
+    def train(self, run: Any, data: Any, model: Any) -> None:
+        """Does nothing."""
+
+
+class Hiring:
+    """A backend that has the GPUs which it is asked for."""
+
+    @hookimpl
+    def backend(self, name: str, home: Any) -> Any:
+        return self
+
+    def accelerator(self, settings: Mapping[str, Any]) -> Accelerator:
+        return Accelerator("cuda" if settings["resources"].get("gpu") else "cpu")
 
 
 class Limits:
@@ -126,10 +146,30 @@ def test_a_key_that_another_engine_reads_names_it(problems: Callable[..., list[s
     assert problem == ("c.yml:5: `sample_packing` is read by other, not by stub; `ftk.engine: other`, or remove it")
 
 
-def test_a_blank_key_of_another_engine_sets_nothing(resolved: Resolve, problems: Callable[..., list[str]]) -> None:
-    assert resolved(CONFIG + "sample_packing:\n")["lora_r"] == 8
-    [problem] = problems(CONFIG + "sample_packnig:\n")
-    assert "is read by nothing that this run uses" in problem
+def test_where_gpus_are_hired_they_are_the_first_remedy(
+    manager: Manager, resolved: Resolve, problems: Callable[..., list[str]]
+) -> None:
+    manager.register(EngineOfGpus(), "big")
+    manager.register(Hiring(), "hiring")
+    [problem] = problems(CONFIG + "deepspeed: x\n")
+    assert problem == (
+        "c.yml:5: `deepspeed` is read by big, not by stub; `--gpu a100-80gb:2`, since big trains where there are GPUs;"
+        " `ftk.engine: big`, or remove it"
+    )
+    assert resolved(CONFIG + "deepspeed: x\n", "ftk.resources.gpu=a100-80gb:2").ftk["engine"] == "big"
+    [named] = problems(CONFIG + "deepspeed: x\nftk: {engine: stub}\n")
+    assert named.endswith("not by stub; `ftk.engine: big`, or remove it")
+
+
+@pytest.mark.parametrize("key", ["sample_packing", "debug"])
+def test_a_blank_key_of_another_engine_or_of_nobody_sets_nothing(resolved: Resolve, key: str) -> None:
+    assert resolved(f"{CONFIG}{key}:\n")["lora_r"] == 8
+
+
+def test_a_day_is_text_and_stays_so(resolved: Resolve) -> None:
+    config = resolved(CONFIG + "output_dir: 2024-07-26\n")
+    assert config["output_dir"] == "2024-07-26"
+    assert "output_dir: '2024-07-26'" in config.dump()
 
 
 @pytest.mark.parametrize(("value", "told"), [(".nan", "nan"), (".inf", "inf")])
@@ -251,12 +291,14 @@ def test_a_later_override_wins(resolved: Resolve) -> None:
         ("datasets.0.path=a=b.jsonl", ("datasets", 0, "path"), "a=b.jsonl"),
         ("datasets[0].path=x", ("datasets", 0, "path"), "x"),
         ("adapter=", ("adapter",), None),
-        ("x=[1, a]", ("x",), [1, "a"]),
+        ("x=[1, a, '1', {b: \"😀\\n\"}]", ("x",), [1, "a", "1", {"b": "😀\n"}]),
     ],
 )
 def test_set_names_a_place_and_a_yaml_value(item: str, path: tuple[Any, ...], value: Any) -> None:
     override = parse_set(item)
     assert (override.path, override.value, override.origin) == (path, value, f"--set {item.partition('=')[0]}")
+    again = parse_set(override.text)
+    assert (again.path, again.value) == (path, value)
 
 
 @pytest.mark.parametrize("item", ["lora_r", "=8", "  =8"])

@@ -82,7 +82,7 @@ def test_a_data_set_of_the_hub_stays_what_it_is(folder: Path) -> None:
         ({"path": "data/absent.jsonl"}, "there is no data file "),
         ({"path": "s3://bucket/rows.jsonl"}, "s3://bucket/rows.jsonl is an address, and data are read of files"),
         ({"path": "many", "data_files": "c.jsonl"}, "holds no file c.jsonl"),
-        ({"path": "many", "ds_type": "csv"}, "holds no data file"),
+        ({"path": "many", "ds_type": "csv"}, "holds no file of the `ds_type` csv"),
         ({"path": "many", "split": "dev"}, "has no split dev, only test"),
     ],
 )

@@ -104,7 +104,7 @@ def test_a_logger_that_cannot_say_whether_it_is_wanted_is_left_out_by_name(loggi
         find_loggers(["clod"], logging_manager)
 
 
-@pytest.mark.parametrize("output", ["paper-log", "./paper-log/"])
+@pytest.mark.parametrize("output", ["paper-log", "./paper-log/", "./paper-log/out"])
 def test_a_training_cannot_have_the_folder_of_a_logger(output: str, logging_manager: Manager) -> None:
     with pytest.raises(ProblemsFound) as error:
         _resolved(logging_manager, f"output_dir: {output}\n")

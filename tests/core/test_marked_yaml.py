@@ -49,7 +49,7 @@ def test_a_syntax_error_is_told_with_its_line() -> None:
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("value", ["2024-99-99", "0x_", "!!int five", "!!python/object:os.system x"])
+@pytest.mark.parametrize("value", ["!!timestamp 2024-01-01", "0x_", "!!int five", "!!python/object:os.system x"])
 def test_a_value_that_cannot_be_built_is_told_with_its_line(value: str) -> None:
     assert [place for place, _ in problems_of(f"a: 1\nb: {value}\n")] == ["c.yml:2"]
 

@@ -18,9 +18,16 @@ SCHEMA: dict[str, Any] = {
         "steps": {"type": ["integer", "null"], "default": None},
         "kind": {"enum": ["a", "b", None], "default": None},
         "flag": {"type": "boolean"},
-        "inner": {"type": "object", "properties": {"deep": {"type": "object", "properties": {"x": {"default": 1}}}}},
+        "inner": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"deep": {"type": "object", "properties": {"x": {"default": 1}}}},
+        },
         "bare": {"type": "object", "properties": {"y": {"type": "string"}}},
         "items": {"type": "array", "minItems": 1, "maxItems": 2, "items": {"type": "integer"}},
+        "choice": {"anyOf": [{"type": "string", "const": "auto"}, {"type": "boolean"}, {"type": "null"}]},
+        "gone": {"enum": [None], "description": "it went"},
+        "folder_name": {"type": "string"},
         "time": {"type": "string", "pattern": r"^\d+h$", "description": "hours, such as 3h"},
     },
 }
@@ -57,9 +64,10 @@ def test_a_blank_key_stays_blank_where_that_means_something() -> None:
     assert complete({"kind": None, "n": None}, schema) == {"kind": None, "n": None}
 
 
-def test_a_blank_unknown_key_is_not_lost() -> None:
-    assert messages(complete({"name": "n", "strange": None}, SCHEMA)) == [
-        "f:strange: `strange` is read by nothing that this run uses; remove it, or name the plugin that reads it"
+def test_a_blank_unknown_key_sets_nothing() -> None:
+    assert messages(complete({"name": "n", "strange": None, "inner": {"odd": None}}, SCHEMA)) == []
+    assert messages({"name": "n", "strange": 1}) == [
+        "f:strange: `strange` is read by nothing that this run uses; remove it, or check how it is written"
     ]
 
 
@@ -90,7 +98,7 @@ def test_what_is_whole_has_no_problems() -> None:
     ("values", "message"),
     [
         ({"rank": "x"}, "f:rank: `rank` is 'x', but must be a whole number"),
-        ({"rank": True}, "f:rank: `rank` is True, but must be a whole number"),
+        ({"rank": True}, "f:rank: `rank` is true, but must be a whole number"),
         ({"rank": 0}, "f:rank: `rank` is 0, but must be at least 1"),
         ({"rate": 0}, "f:rate: `rate` is 0, but must be more than 0"),
         ({"rate": 1}, "f:rate: `rate` is 1, but must be less than 1"),
@@ -102,6 +110,12 @@ def test_what_is_whole_has_no_problems() -> None:
         ({"items": [1, 2, 3]}, "f:items: `items` is [1, 2, 3], but must be a list of 2 at most"),
         ({"items": [1, "x"]}, "f:items[1]: `items[1]` is 'x', but must be a whole number"),
         ({"time": "soon"}, "f:time: `time` is 'soon', but must be hours, such as 3h"),
+        ({"items": {"a": [None, False, "x"]}}, "f:items: `items` is {a: [empty, false, 'x']}, but must be a list"),
+        ({"choice": "maybe"}, "f:choice: `choice` is 'maybe', but must be `auto` or true or false or empty"),
+        ({"gone": "x"}, "f:gone: `gone` is 'x', but must be left out: it went"),
+        ({"rank": 16**400}, "f:rank: `rank` is 4.45e+481, but must be less than 9.22e+18"),
+        ({"RANK": 4}, "f:RANK: `RANK` is read by nothing that this run uses; did you mean `rank`?"),
+        ({"folder": 4}, "f:folder: `folder` is read by nothing that this run uses; did you mean `folder_name`?"),
         ({"rnk": 4}, "f:rnk: `rnk` is read by nothing that this run uses; did you mean `rank`?"),
     ],
 )

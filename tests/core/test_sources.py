@@ -60,7 +60,7 @@ def test_data_to_evaluate_on_are_of_the_split_test(root: Path) -> None:
     [
         ("empty", {}, "empty holds no data file", ".jsonl, .json, .csv"),
         ("mixed", {}, "mixed holds files of several kinds: csv, json", "ds_type"),
-        ("plain", {"ds_type": "csv"}, "plain holds no data file", ".csv"),
+        ("plain", {"ds_type": "csv"}, "plain holds no file of the `ds_type` csv", ".csv"),
         ("plain", {"data_files": "c.jsonl"}, "plain holds no file c.jsonl", "data_files"),
         ("odd", {}, "odd: the names of some files tell a split, that of more.csv does not", "data_files"),
         ("hub", {"split": "test"}, "hub has no split test, only train and validation", "split"),

@@ -53,6 +53,8 @@ $ ftk serve --list
 ftk-...-sums-...  ready     http://127.0.0.1:...  sums
 $ ftk serve --list --json
 [{"id": "ftk-...-sums-...", "state": "ready", "url": "http://127.0.0.1:...", "models": ["sums"], "runs": [...]}]
+$ ftk serve sums --server axolotl
+error: --server: no plugin 'axolotl' provides serve; those that do: ...toy...
 $ ftk rm sums --yes
 error: ftk-...-sums is being served
   `ftk serve --stop ftk-...-sums-...` ends that
@@ -165,6 +167,8 @@ $ ftk cancel latest
 ftk-... is cancelled; `ftk run --resume ftk-...` goes on
 $ ftk cancel latest
 nothing works on ftk-...; it is cancelled
+$ ftk run --resume latest --engine wandb
+error: --engine: no plugin 'wandb' provides train; those that do: ...toy...
 $ ftk run --resume latest 2>&1 | tail -1
 more:    ftk show ftk-...
 $ ftk runs
@@ -322,6 +326,14 @@ $ ls models/lora-out
 ...
 merged
 ...
+$ ftk pull latest --to data.jsonl
+error: data.jsonl is a file, not a folder
+  name the folder to fill: --to
+$ PYTHONPATH= ftk inspect
+error: no plugin 'toy' provides prepare_tokenizer
+  install it; `ftk plugins` lists all
+$ PYTHONPATH= ftk infer hello
+error: ftk-.../resolved.yml:...: no plugin 'toy' provides ...
 $ ftk pull latest nothing
 error: ftk-... has no 'nothing'
   `ftk pull ftk-...` brings all of it
@@ -356,7 +368,7 @@ $ ftk validate config.yml --json
 {"config": "config.yml", "ok": true, "problems": [], "stages": {"stage_data": "formats", ...}, "backend": "local"}
 $ printf 'lora_rr: 8\\nmax_steps: many\\nadapter: lora\\n' >> config.yml; ftk validate config.yml; echo "exit code $?"
 error: config.yml:14: `max_steps` is 'many', but must be a whole number
-config.yml:13: `lora_rr` is read by nothing that this run uses; remove it, or name the plugin that reads it
+config.yml:13: `lora_rr` is read by nothing that this run uses; remove it, or check how it is written
 config.yml:15: `adapter` is read by axolotl and transformers, not by toy; `ftk.engine: axolotl or transformers`...
 exit code 2
 $ ftk validate config.yml --set max_steps=2 --json
@@ -433,6 +445,8 @@ formats        works     finetune-kit ... (ftk_formats.plugin)
 toy            works     ftk-toy 1.0 (ftk_toy.plugin)
                environment, generate, merge, prepare_model, prepare_tokenizer, score, serve, train
 ...
+$ FTK_DISABLE_PLUGINS=toi ftk validate config.yml
+error: the environment variable FTK_DISABLE_PLUGINS: there is no plugin 'toi' to disable; did you mean 'toy'?
 $ FTK_DISABLE_PLUGINS=toy ftk plugins --json
 [...{"name": "toy", ... "state": "disabled", ...}...]
 """,

@@ -1,6 +1,5 @@
 """Have questions answered by a run or by a server, and let the person see it."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from ftk.runs.questions import Answers, Question
 from ftk.runs.visiting import refuse_visit
 from ftk.serving import asking
 from ftk.serving.client import Client
-from ftk.serving.keys import KEY_VARIABLE
+from ftk.serving.keys import find_key
 
 Ask = Callable[..., Answers]
 """Takes questions, options as `hookspecs.generate` has them, and perhaps `show`, which is given events."""
@@ -34,9 +33,10 @@ def run_answers(
     return {"run": record.id}, partial(inference.ask, record, base=base, resumable=resumable)
 
 
-def server_answers(url: str, model: str | None) -> tuple[dict[str, str], Ask]:
+def server_answers(url: str, model: str | None, variable: str | None) -> tuple[dict[str, str], Ask]:
     """What a server is called in JSON, and what asks it."""
-    client = Client(url, model, os.environ.get(KEY_VARIABLE))
+    key = find_key(None, variable, needed=False)
+    client = Client(url, model, key.value if key else None)
     return {"url": client.url, "model": client.model}, partial(asking.ask, client)
 
 

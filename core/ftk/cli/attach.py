@@ -13,7 +13,8 @@ from ftk.cli.options import named_run, place_options, run_argument
 def command(run: str | None, runs_dir: Path | None, backend: str | None) -> int:
     """Watch a run live; Ctrl-C lets go of it.
 
-    RUN is shown as in the terminal that started it; the newest run, if none is named.
+    It is shown as in the terminal that started it. RUN is its name or the beginning of its id; `latest`, or none, is
+    the newest run.
     """
     from ftk.cli.follow import follow_other
     from ftk.cli.summary import print_summary

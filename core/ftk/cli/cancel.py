@@ -15,7 +15,7 @@ from ftk.cli.options import named_run, place_options, run_argument
 def command(run: str, now: bool, runs_dir: Path | None, backend: str | None) -> None:
     """Stop a run after a checkpoint.
 
-    Returns when nothing works on RUN any more.
+    Returns when nothing works on it any more. RUN is its name or the beginning of its id; `latest` is the newest run.
     """
     record = named_run(run, runs_dir, backend)
     if record.backend.activity(record.id) == "idle":

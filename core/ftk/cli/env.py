@@ -78,7 +78,8 @@ def build(names: tuple[str, ...], accelerator: "Kind | None") -> None:
 def rm(names: tuple[str, ...]) -> None:
     """Remove environments from the disk.
 
-    NAME is an environment's, or that of one of its folders. What a run uses at this moment is refused.
+    NAME is an environment's, for all that was built of it, or NAME-ACCELERATOR-LOCK for one, in the words of `ftk env
+    list`. What a run uses at this moment is refused.
     """
     from ftk.environments.table import remove
     from ftk.home import Home

@@ -2,13 +2,14 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.options import PATH, complete_run, json_option, place_options, trust_option
+from ftk.cli.asking import asking_options, refuse_mixture, sampling
+from ftk.cli.options import PATH, TEXT, complete_run, json_option, place_options, trust_option
 
 if TYPE_CHECKING:
     from ftk.runs.questions import Answers, Question
@@ -24,19 +25,12 @@ if TYPE_CHECKING:
 @click.option(
     "--run",
     "run_name",
+    type=TEXT,
     metavar="RUN",
     shell_complete=complete_run,
     help="The run whose model to ask; else the newest one with a model.",
 )
-@click.option("--base", is_flag=True, help="Ask the base model, untuned.")
-@click.option("--url", metavar="URL", help="Ask a server, such as http://127.0.0.1:8000/v1; its key is in FTK_API_KEY.")
-@click.option("--model", metavar="NAME", help="Which of the models of that server; else its first.")
-@click.option("--max-new-tokens", type=click.IntRange(1), default=256, show_default=True, help="Length of the answer.")
-@click.option("--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="0 is greedy.")
-@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="Draw from the tokens with this share.")
-@click.option("--top-k", type=click.IntRange(1), help="Draw from so many tokens.")
-@click.option("--seed", type=click.IntRange(0), help="Draw the same answers each time.")
-@click.option("--stop", multiple=True, metavar="TEXT", help="End an answer before this text; may be repeated.")
+@asking_options
 @trust_option
 @place_options
 @json_option
@@ -49,11 +43,12 @@ def command(
     base: bool,
     url: str | None,
     model: str | None,
+    variable: str | None,
     trust: bool,
     runs_dir: Path | None,
     backend: str | None,
     as_json: bool,
-    **sampling: Any,
+    **values: Any,
 ) -> None:
     """Ask a tuned model.
 
@@ -61,15 +56,15 @@ def command(
     trained with. A line of --input is a text, an object with `prompt`, or an object with fields; a call with --input
     that was stopped goes on where it stopped. With --url, a server is asked, which has its model loaded already.
     """
-    _refuse_mixture(prompt, fields, source, target, sampling)
-    _refuse_both(url, model, [run_name, base, trust, backend])
+    _refuse_several(prompt, fields, source, target)
+    refuse_mixture(url, model, variable)
+    options = sampling(values)
     from ftk.cli.answering import answer_aloud, answer_many, answer_quietly, run_answers, server_answers
     from ftk.errors import Cancelled
 
     questions = _questions(prompt, fields, source)
-    options = {name: value for name, value in sampling.items() if value not in (None, ())}
     if url:
-        whom, ask = server_answers(url, model)
+        whom, ask = server_answers(url, model, variable)
     else:
         whom, ask = run_answers(run_name, base, trust, runs_dir, backend, resumable=source is not None)
     try:
@@ -85,28 +80,15 @@ def command(
         click.echo(f"{answers.tokens} tokens, {answers.tokens / answers.seconds:.1f} tokens/s", err=True)
 
 
-def _refuse_mixture(
-    prompt: str | None, fields: Sequence[str], source: Path | None, target: Path | None, sampling: Mapping[str, Any]
-) -> None:
-    """Stop at options that say nothing together.
+def _refuse_several(prompt: str | None, fields: Sequence[str], source: Path | None, target: Path | None) -> None:
+    """Stop where it is not clear what is asked.
 
-    :raises click.UsageError: naming them.
+    :raises click.UsageError: naming what is.
     """
     if sum([prompt is not None, bool(fields), source is not None]) != 1:
-        raise click.UsageError("name a PROMPT (or - for standard input), --field, or --input")
+        raise click.UsageError("name one of these: a PROMPT (or - for standard input), --field, or --input")
     if target and not source:
         raise click.UsageError("--output goes with --input")
-    if not sampling["temperature"] and any(sampling[name] is not None for name in ("top_p", "top_k", "seed")):
-        raise click.UsageError("--top-p, --top-k and --seed draw answers: they need a --temperature above 0")
-
-
-def _refuse_both(url: str | None, model: str | None, of_run: Sequence[object]) -> None:
-    if url and any(of_run):
-        raise click.UsageError(
-            "--url asks a server: it goes with --model, not with --run, --base, --trust or --backend"
-        )
-    if model and not url:
-        raise click.UsageError("--model names one of a server's models: it goes with --url")
 
 
 def _questions(prompt: str | None, fields: Sequence[str], source: Path | None) -> "list[Question]":

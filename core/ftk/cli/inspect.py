@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("inspect", epilog="Example: ftk inspect configs/quickstart.yml --row 41 --ids")
-@click.argument("target", metavar="CONFIG|RUN", required=False)
+@click.argument("target", metavar="[CONFIG|RUN]", required=False)
 @click.option("--row", "numbers", multiple=True, type=click.IntRange(1), help="Show this row; may be repeated.")
 @click.option("--grep", metavar="TEXT", help="Show rows that contain this text.")
 @click.option("--limit", type=click.IntRange(0), default=3, show_default=True, help="The most rows to show.")
@@ -42,7 +42,8 @@ def command(
     """Show the rows as they are trained, token by token.
 
     Of CONFIG, the rows are tokenised as `ftk run` would do it, which needs the tokenizer alone; of RUN, they are those
-    that it was trained with; the newest run's, if nothing is named. What is between « and » is trained.
+    that it was trained with; the newest run's, if nothing is named. What is between « and » is trained. Options that
+    change the config change what is checked and tokenised; nothing is hired or logged.
     """
     from ftk.data.token_texts import TokenTexts
 

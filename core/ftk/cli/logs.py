@@ -28,7 +28,8 @@ CHUNK = 1 << 16
 def command(run: str | None, follow: bool, lines: int | None, runs_dir: Path | None, backend: str | None) -> None:
     """Print the output of a run.
 
-    That is everything that RUN's driver and engines have printed; the newest run's, if none is named.
+    That is everything that its driver and engines have printed. RUN is its name or the beginning of its id; `latest`,
+    or none, is the newest run.
     """
     record = named_run(run, runs_dir, backend)
     start = 0 if lines is None else _start_of_last(record, lines)

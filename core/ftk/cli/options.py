@@ -20,25 +20,30 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Filled(click.ParamType):
-    """Something, but not the empty text that an unset variable of a shell makes: as a path, that is the current folder."""
+def _refuse_empty(
+    kind: "click.ParamType[Any]", value: Any, param: click.Parameter | None, ctx: click.Context | None
+) -> None:
+    """Stop at the empty text that an unset variable of a shell makes, and that as a path means the current folder."""
+    if value == "":
+        kind.fail(f"the {kind.name} is empty; is a variable of the shell unset?", param, ctx)
+
+
+class _FilledPath(click.Path):
+    """A path that is not empty."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """What was typed.
-
-        :raises click.UsageError: when it is empty.
-        """
-        if value == "":
-            self.fail(f"the {self.name} is empty; is a variable of the shell unset?", param, ctx)
+        """The path."""
+        _refuse_empty(self, value, param, ctx)
         return super().convert(value, param, ctx)
 
 
-class _FilledPath(_Filled, click.Path):
-    pass
+class _FilledText(click.types.StringParamType):
+    """A text that is not empty."""
 
-
-class _FilledText(_Filled, click.types.StringParamType):
-    pass
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The text."""
+        _refuse_empty(self, value, param, ctx)
+        return super().convert(value, param, ctx)
 
 
 PATH = _FilledPath(path_type=Path)
@@ -51,7 +56,9 @@ TEXT = _FilledText()
 def place_options(function: F) -> F:
     """Where runs live: `--runs-dir` and `--backend`."""
     runs_dir = click.option("--runs-dir", type=PATH, help="Folder of the runs [FTK_RUNS_DIR, else ./runs].")
-    backend = click.option("--backend", type=TEXT, metavar="NAME", help="Where runs live and work [FTK_BACKEND, else local].")
+    backend = click.option(
+        "--backend", type=TEXT, metavar="NAME", help="Where runs live and work [FTK_BACKEND, else local]."
+    )
     return runs_dir(backend(function))
 
 
@@ -108,8 +115,11 @@ def refuse_beside(option: str, *names: str) -> None:
     context = click.get_current_context()
     typed = [item for item in context.command.params if item.name in names and _is_typed(item.name, context)]
     if typed:
-        spelt = (item.opts[0] if item.param_type_name == "option" else item.opts[0].upper() for item in typed)
-        raise click.UsageError(f"{option} does not go with {' and '.join(spelt)}")
+        raise click.UsageError(f"{option} does not go with {' and '.join(map(_spelt, typed))}")
+
+
+def _spelt(item: click.Parameter) -> str:
+    return item.opts[0] if isinstance(item, click.Option) else (item.metavar or item.opts[0].upper()).strip("[.]")
 
 
 def _is_typed(name: str, context: click.Context) -> bool:
@@ -156,7 +166,7 @@ def complete_run(context: click.Context, parameter: click.Parameter, incomplete:
 
 def run_argument(*, required: bool = False) -> Callable[[F], F]:
     """The argument that names a run."""
-    return click.argument("run", required=required, shell_complete=complete_run)
+    return click.argument("run", required=required, type=TEXT, shell_complete=complete_run)
 
 
 def json_option(function: F) -> F:

@@ -71,7 +71,9 @@ def config_options(function: F) -> F:
                 "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a key of the config; may be repeated."
             ),
             click.option("--engine", type=TEXT, metavar="NAME", help="Who trains [FTK_ENGINE, else the config's]."),
-            click.option("--gpu", type=TEXT, metavar="NAME[:COUNT]", help="GPUs to hire, such as a100-80gb:2 [GPU_CONFIG]."),
+            click.option(
+                "--gpu", type=TEXT, metavar="NAME[:COUNT]", help="GPUs to hire, such as a100-80gb:2 [GPU_CONFIG]."
+            ),
             click.option(
                 "--logger", "loggers", multiple=True, metavar="NAME", help="Who logs; may be repeated; none for nobody."
             ),

@@ -22,11 +22,14 @@ def command(run: str, path: str, target: Path | None, runs_dir: Path | None, bac
     PATH is a file or folder of RUN, such as lora-out/merged; all of it, if none is named. What has come whole is not
     brought again, by a call after one that was stopped or when the run has gone on.
     """
+    from ftk.refusals import refuse_file
     from ftk.runs.pulling import pull
 
     record = named_run(run, runs_dir, backend)
+    target = target or Path(record.id)
+    refuse_file(target, "name the folder to fill: --to")
     with _bar() as advance:
-        done = pull(record, path, target or Path(record.id), advance)
+        done = pull(record, path, target, advance)
     here = f", {done.files - done.fetched} of them were here" if done.fetched < done.files else ""
     click.echo(f"{done.place}  {done.files} files, {done.size / MB:.1f} MB{here}")
 

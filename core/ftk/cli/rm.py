@@ -4,17 +4,18 @@ from pathlib import Path
 
 import click
 
-from ftk.cli.options import complete_run, open_backend, place_options
+from ftk.cli.options import TEXT, complete_run, open_backend, place_options
 
 
 @click.command("rm", epilog="Example: ftk rm my-sql ftk-2026-11-24-19-13-05-0fb0 --yes")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_run)
+@click.argument("runs", nargs=-1, required=True, type=TEXT, metavar="RUN...", shell_complete=complete_run)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @place_options
 def command(runs: tuple[str, ...], yes: bool, runs_dir: Path | None, backend: str | None) -> None:
     """Remove runs.
 
-    Their models go with them; what is in the cache stays. Where one is being worked on or served, none is removed.
+    RUN is a name or the beginning of an id; `latest` is the newest run. Models go with their run; what is in the cache
+    stays. Where one is being worked on or served, none is removed.
     """
     from ftk.errors import UsageError
     from ftk.runs.record import find_run

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.options import PATH, complete_run, json_option, place_options
+from ftk.cli.options import PATH, TEXT, complete_run, json_option, place_options
 from ftk.cli.preparing import Changes, config_options, prepare
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
     from ftk.config.resolve import Config
-    from ftk.runs.record import RunRecord
 
 STAGES = ("stage_data", "prepare_model", "train", "merge")
 
@@ -21,13 +20,16 @@ STAGES = ("stage_data", "prepare_model", "train", "merge")
 @click.argument("config", required=False, type=PATH)
 @click.option(
     "--resume",
+    type=TEXT,
     metavar="RUN",
     shell_complete=complete_run,
     help="Go on with this run instead of making one; finished stages are kept.",
 )
-@click.option("--name", metavar="NAME", help="A name for the new run, by which commands find it.")
+@click.option("--name", type=TEXT, metavar="NAME", help="A name for the new run, by which commands find it.")
 @config_options
-@click.option("--from", "first", type=click.Choice(STAGES), help="With --resume: do this stage and all later ones again.")
+@click.option(
+    "--from", "first", type=click.Choice(STAGES), help="With --resume: do this stage and all later ones again."
+)
 @click.option("--until", type=click.Choice(STAGES), default="merge", show_default=True, help="The last stage to do.")
 @click.option("--detach", is_flag=True, help="Return at once; `ftk attach` shows the run.")
 @click.option("--dry-run", is_flag=True, help="Check everything and print what would be done; change nothing.")
@@ -51,11 +53,13 @@ def command(
     CONFIG says with what. Ctrl-C stops the run after a checkpoint; closing the terminal does not touch it.
     """
     from ftk.cli.starting import changed_run, set_arguments, start
+    from ftk.runs.create import create_run
+    from ftk.runs.record import RunRecord
 
     changes = Changes(**values)
     if bool(config) == bool(resume):
         raise click.UsageError("name a config to start a run, or --resume RUN to go on with one")
-    if resume and (changes.data or dry_run or changes.plugins or name):
+    if resume and (changes.data or dry_run or changes.plugins or name is not None):
         raise click.UsageError("--data, --plugin, --name and --dry-run go with a new run; a run keeps what it has")
     if first and not resume:
         raise click.UsageError("--from goes with --resume")
@@ -65,21 +69,12 @@ def command(
     if config is None:
         record, changed = changed_run(resume, changes.asked, runs_dir, backend, changes.trust)
         return start(record, changed, [*arguments, *set_arguments(changes.asked)], detach, as_json)
-    if dry_run:
-        _show_plan(*_checked(config, changes, name, runs_dir, backend), until, as_json)
-        return None
-    record = _create(config, changes, name, runs_dir, backend)
-    return start(record, record.config(), arguments, detach, as_json)
-
-
-def _create(
-    config: Path, changes: Changes, name: str | None, runs_dir: Path | None, backend: str | None
-) -> "RunRecord":
-    from ftk.runs.create import create_run
-    from ftk.runs.record import RunRecord
-
     resolved, place = _checked(config, changes, name, runs_dir, backend)
-    return RunRecord(place, create_run(resolved, config, place, name))
+    if dry_run:
+        _show_plan(resolved, place, until, as_json)
+        return None
+    record = RunRecord(place, create_run(resolved, config, place, name))
+    return start(record, record.config(), arguments, detach, as_json)
 
 
 def _checked(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.options import json_option, named_run, place_options, run_argument
+from ftk.cli.options import json_option, named_run, place_options, refuse_beside, run_argument
 
 if TYPE_CHECKING:
     from ftk.runs.course import Course
@@ -32,8 +32,12 @@ def command(
 ) -> None:
     """Show what a run did and what came out.
 
-    RUN is its name or the beginning of its id; the newest run, if none is named.
+    RUN is its name or the beginning of its id; `latest`, or none, is the newest run.
     """
+    if as_json:
+        refuse_beside("--json", "report", "learning_rate")
+    if report:
+        refuse_beside("--report", "learning_rate")
     from ftk.cli.report import report_lines
     from ftk.cli.summary import print_summary
     from ftk.runs.course import Course

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def command(run: str | None, loggers: tuple[str, ...], trust: bool, runs_dir: Path | None, backend: str | None) -> None:
     """Send to loggers what they lack of a run.
 
-    RUN is its name or the beginning of it; the newest run, if none is named. A logger that the run never had is given
-    all of it.
+    RUN is its name or the beginning of its id; `latest`, or none, is the newest run. A logger that the run never had is
+    given all of it.
     """
     from ftk.cli.follow import follow_own
     from ftk.loggers.choosing import find_loggers, refuse_missing

@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 import click
 
 from ftk.cli.follow import noted
-from ftk.cli.options import add_kept_plugins, open_backend
+from ftk.cli.options import add_kept_plugins, from_flags, open_backend
 from ftk.cli.serving import STOPS, prepared, started
+from ftk.config.resolve import parse_set
 from ftk.errors import FtkError, UsageError
 from ftk.runs.inference import find_tuned
 from ftk.serving.client import Client
@@ -68,8 +69,9 @@ def talk_with_run(
     place, manager = open_backend(runs_dir, backend)
     record = find_tuned(place, run)
     add_kept_plugins(record, manager, trust)
-    chosen = [f"ftk.stages.serve={server}"] if server else []
-    order = Order([record], base, [*sets, *chosen, f"ftk.serve.host={LOOPBACK}", "ftk.serve.port=0"])
+    own = [f"ftk.serve.host={LOOPBACK}", "ftk.serve.port=0"]
+    chosen = from_flags({"--server": ("ftk.stages.serve", server)})
+    order = Order([record], base, [*map(parse_set, [*sets, *own]), *chosen])
     key = made_key()
     launch = prepared(order, order.config(manager), manager, key)
     chats = launch.endpoint.chats and not wish.raw

@@ -20,7 +20,7 @@ def command(config: Path, runs_dir: Path | None, backend: str | None, as_json: b
     """Check a config, its data and its environments.
 
     That is what `ftk run` does before it starts. Everything that is wrong is told with its line; the exit code is 2 if
-    anything is.
+    anything is. Options that change the config change what is checked; nothing is hired, trained or logged.
     """
     from ftk.cli.plan import plan_lines, planned
     from ftk.errors import ProblemsFound, UsageError

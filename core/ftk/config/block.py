@@ -76,6 +76,7 @@ CORE_BLOCK: Mapping[str, Schema] = {
         "type": "object",
         "additionalProperties": False,
         "description": "who does a single stage, where it differs from the default",
+        "elsewhere": {"train": ("ftk", "engine")},
         "properties": {
             name: {"type": ["string", "null"], "default": None, "description": f"the plugin that provides {name}"}
             for name in PROVIDED

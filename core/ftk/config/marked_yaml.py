@@ -43,7 +43,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [rule for rule in rules if rule[0] != DATE] for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    first: [rule for rule in rules if rule[0] != DATE]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 for _kind in (_Loader, _Dumper):
     _kind.add_implicit_resolver(
@@ -52,7 +53,7 @@ for _kind in (_Loader, _Dumper):
         list("-+.0123456789"),
     )
 for _tag in (DATE, "tag:yaml.org,2002:binary"):
-    _Loader.add_constructor(_tag, yaml.SafeLoader.construct_undefined)
+    _Loader.add_constructor(_tag, _Loader.construct_undefined)
 
 
 @dataclass

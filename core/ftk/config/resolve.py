@@ -11,13 +11,13 @@ from ftk.accelerator import Kind
 from ftk.config.block import block_schema
 from ftk.config.marked_yaml import KeyPath, MarkedYaml, read_yaml, write_yaml
 from ftk.config.schema import Place, Schema, complete, find_problems
-from ftk.config.unread import unread_keys
+from ftk.config.unread import unread_choices, unread_keys
 from ftk.environments.choosing import unknown_names
 from ftk.errors import FtkError, Problem, ProblemsFound, UsageError
 from ftk.home import Home
-from ftk.hooks.loading import unknown_disabled
+from ftk.hooks.loading import DISABLE_VARIABLE, disabled_here, unknown_disabled
 from ftk.hooks.manager import NO_PROVIDER, Manager
-from ftk.hooks.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, RUN_STAGES
+from ftk.hooks.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, PRETRAINING_DATASET, RUN_STAGES
 from ftk.loggers.choosing import choose_loggers, logger_keys, output_problems
 
 ENVIRONMENT = {
@@ -151,7 +151,7 @@ def resolve(raw: MarkedYaml, overrides: Sequence[Override], manager: Manager) ->
     :raises ProblemsFound: with everything that is wrong.
     """
     values, problems = _apply(raw.values, overrides)
-    place = _placer(raw, overrides)
+    place = placer(raw, overrides)
     block = block_schema(manager)
     given = values.get("ftk")
     values["ftk"] = complete({} if given is None else given, block)
@@ -160,15 +160,20 @@ def resolve(raw: MarkedYaml, overrides: Sequence[Override], manager: Manager) ->
         raise ProblemsFound(problems)
     chosen, misnamed = _choose(values["ftk"], manager, place)
     loggers, unknown_loggers = choose_loggers(values["ftk"]["loggers"], values, manager, place)
-    disabled = unknown_disabled(values["ftk"]["disable_plugins"], place(("ftk", "disable_plugins")))
+    disabled = (
+        *unknown_disabled(values["ftk"]["disable_plugins"], place(("ftk", "disable_plugins"))),
+        *unknown_disabled(disabled_here(), f"the environment variable {DISABLE_VARIABLE}"),
+    )
     unknown = [*unknown_loggers, *disabled, *unknown_names(values["ftk"]["environments"], manager, place)]
     keys = {**logger_keys(manager), **_keys(chosen, manager)}
     schema = {"type": "object", "properties": keys, "required": ["base_model", "datasets"]}
     checked = complete({key: value for key, value in values.items() if key != "ftk"}, schema)
     # Without all providers nobody knows all the keys, so an unread one would be a false alarm.
-    unread = () if misnamed else unread_keys(checked, keys, chosen, manager, place)
+    on_gpus = "" if misnamed else _engine_on_gpus(values["ftk"], manager)
+    unread = () if misnamed else unread_keys(checked, keys, chosen, manager, place, on_gpus)
     taken = output_problems(checked, manager, place)
-    problems += [*misnamed, *find_problems(checked, schema, place), *unread, *unknown, *taken]
+    choices = unread_choices(checked, chosen, manager, place)
+    problems += [*misnamed, *find_problems(checked, schema, place), *choices, *unread, *unknown, *taken]
     if problems:
         raise ProblemsFound(problems)
     values["ftk"]["loggers"] = loggers
@@ -222,7 +227,8 @@ def _put(target: Any, path: KeyPath, value: Any) -> None:
         target[str(path[-1])] = value
 
 
-def _placer(raw: MarkedYaml, overrides: Sequence[Override]) -> Place:
+def placer(raw: MarkedYaml, overrides: Sequence[Override]) -> Place:
+    """Names the place of a value: its line in the file, or the override that gives it."""
     origins = {override.path: override.origin for override in overrides}
 
     def place(path: KeyPath) -> str:
@@ -263,13 +269,29 @@ def _choose(block: Mapping[str, Any], manager: Manager, place: Place) -> tuple[d
             if stage in ("score", "serve") and named.get(stage) is None:
                 continue  # no run needs it
             path = ("ftk", "engine") if stage == "train" else ("ftk", "stages", stage)
-            problems.append(Problem(place(path), error.message, error.remedy))
+            problem = Problem(place(path), error.message, error.remedy)
+            problems += [] if problem in problems else [problem]  # several may want what one lacks
     return chosen, problems
+
+
+def _engine_on_gpus(block: Mapping[str, Any], manager: Manager) -> str:
+    """Who would train if the backend were asked for GPUs, of which some hire any."""
+
+    def accelerator() -> Kind:
+        backend = manager.backend(block["backend"], Home.find())
+        return backend.accelerator({**block, "resources": {"gpu": "any"}}).kind
+
+    return manager.provider("train", {"train": block.get("engine")}, accelerator)
 
 
 def _keys(chosen: Mapping[str, str], manager: Manager) -> dict[str, Schema]:
     """The top-level keys that the chosen providers read; in a conflict, the earlier stage's schema holds."""
-    keys: dict[str, Schema] = {"base_model": BASE_MODEL, "datasets": DATASETS, "output_dir": OUTPUT_DIR}
+    keys: dict[str, Schema] = {
+        "base_model": BASE_MODEL,
+        "datasets": DATASETS,
+        "pretraining_dataset": PRETRAINING_DATASET,
+        "output_dir": OUTPUT_DIR,
+    }
     for stage, name in chosen.items():
         if name != NO_PROVIDER:
             declaration = manager.declaration(stage, name)

@@ -15,7 +15,7 @@ Schema = Mapping[str, Any]
 LARGEST = 2**63
 """What no whole number of a config reaches; the libraries behind it have no room for more."""
 
-TELLING = ("enum", "pattern", "anyOf", "type")
+TELLING = ("enum", "const", "pattern", "anyOf", "type")
 """The keywords of a choice of several, the one that says most first."""
 
 FEW = 4
@@ -91,7 +91,7 @@ def find_problems(value: Any, schema: Schema, place: Place, prefix: KeyPath = ()
 
     yield from _not_finite(value, prefix, place)
     told: set[Problem] = set()
-    places = dict(_places(schema, prefix))
+    places = places_in_blocks(schema, prefix)
     for error in Draft202012Validator(dict(schema)).iter_errors(value):
         # There is one error for each missing key, and each one names them all.
         problems = [item for item in _told(error, (*prefix, *error.absolute_path), place, places) if item not in told]
@@ -110,11 +110,13 @@ def _not_finite(value: Any, path: KeyPath, place: Place) -> Iterator[Problem]:
         yield Problem(place(path), f"`{dotted(path)}` is {shown(value)}, but must be less than {LARGEST:.3g}")
 
 
-def _places(schema: Schema, prefix: KeyPath) -> Iterator[tuple[str, KeyPath]]:
-    """The keys below the blocks of a schema, with where they stand."""
+def places_in_blocks(schema: Schema, prefix: KeyPath) -> dict[str, KeyPath]:
+    """Where each key below the blocks of a schema stands, or the first of its name."""
+    found: dict[str, KeyPath] = {}
     for block, inner in schema.get("properties", {}).items():
         for name in inner.get("properties", {}):
-            yield name, (*prefix, block, name)
+            found.setdefault(name, (*prefix, block, name))
+    return found
 
 
 def _told(error: Any, path: KeyPath, place: Place, places: Mapping[str, KeyPath]) -> Iterator[Problem]:
@@ -130,8 +132,8 @@ def _told(error: Any, path: KeyPath, place: Place, places: Mapping[str, KeyPath]
             inner = error.schema.get("properties", {}).get(name, {})
             yield Problem(place(path), f"`{dotted((*path, name))}` is missing", inner.get("description"))
     else:
-        message = f"`{key}` is {shown(error.instance)}, but must be {_expectation(error.validator, error.schema, error.message)}"
-        yield Problem(place(path), message, _nearest(error))
+        wanted = _expectation(error.validator, error.schema, error.message)
+        yield Problem(place(path), f"`{key}` is {shown(error.instance)}, but must be {wanted}", _nearest(error))
 
 
 def unknown_key(path: KeyPath, known: list[str], place: Place, meant: KeyPath | None = None) -> Problem:
@@ -185,8 +187,11 @@ def _expectation(validator: str, schema: Schema, message: str = "") -> str:
             names = [wanted] if isinstance(wanted, str) else wanted
             return " or ".join(_TYPE_NAMES[name] for name in names)
         case "enum":
-            choices = [choice if isinstance(choice, str) else shown(choice) for choice in wanted if choice is not None]
+            given = (choice for choice in wanted if choice is not None)
+            choices = dict.fromkeys(choice if isinstance(choice, str) else shown(choice) for choice in given)
             return " or ".join(f"`{choice}`" for choice in choices) or f"left out: {schema['description']}"
+        case "const":
+            return f"`{wanted}`"
         case "anyOf":
             first = [next((name for name in TELLING if name in choice), "") for choice in wanted]
             told = [_expectation(name, choice) for name, choice in zip(first, wanted, strict=True) if name]

@@ -215,11 +215,29 @@ def entry_problems(
     keys = dict(DATASET_KEYS)
     problems: list[Problem] = []
     if isinstance(given, Mapping):
-        problems += find_problems(complete(dict(given), schema), schema, place, (*path, "type"))
+        problems += _mapping_problems(given, rl, schema, formats, place, (*path, "type"))
     else:
         keys.update(schema.get("properties", {}))
     whole: Schema = {"type": "object", "additionalProperties": False, "properties": keys}
     return [*problems, *find_problems(complete(dict(entry), whole), whole, place, path)]
+
+
+def _mapping_problems(
+    given: Mapping[str, Any],
+    rl: str | None,
+    schema: Schema,
+    formats: Mapping[str, DatasetFormat],
+    place: Place,
+    path: tuple[Any, ...],
+) -> list[Problem]:
+    """What is wrong with a `type` that is a mapping."""
+    problems = list(find_problems(complete(dict(given), schema), schema, place, path))
+    plain = formats[USER_DEFINED].schema if rl and USER_DEFINED in formats else schema
+    if not problems or any(find_problems(complete(dict(given), plain), plain, place, path)):
+        return problems
+    remedy = f"name the fields of such rows ({', '.join(schema.get('properties', ()))}), or remove `rl`"
+    wanted = "answers that are good or bad" if kind_of_data(rl) == "unpaired" else "a better and a worse answer"
+    return [Problem(place(path), f"these are fields of one answer a row, but `rl: {rl}` learns from {wanted}", remedy)]
 
 
 def _unknown(name: str, rl: str | None, formats: Mapping[str, DatasetFormat], place: str) -> Problem:

@@ -125,7 +125,8 @@ class DataSet:
         found = [file for file in found if wanted in (None, kind_of(file))]
         kinds = sorted({str(kind_of(file)) for file in found})
         if not found:
-            raise UsageError(f"{folder} holds no data file", f"the endings known: {', '.join(KINDS)}")
+            what = f"no file of the `ds_type` {wanted}" if wanted else "no data file"
+            raise UsageError(f"{folder} holds {what}", f"the endings known: {', '.join(KINDS)}")
         if len(kinds) > 1:
             raise UsageError(f"{folder} holds files of several kinds: {', '.join(kinds)}", "name one as `ds_type`")
         return found

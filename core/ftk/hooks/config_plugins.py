@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ftk.config.resolve import Override, named_plugins, read_config
+from ftk.config.resolve import Override, named_plugins, placer, read_config
 from ftk.data.locating import locate
+from ftk.errors import Problem, ProblemsFound, UsageError
 from ftk.hooks.loading import PluginFile
 from ftk.hooks.manager import Manager
 from ftk.hooks.trust import read_plugin_file
@@ -23,8 +24,15 @@ def load_plugins(
     :param added: plugins from the command line.
     :param agree: asked about the files that the config itself names.
     """
-    named, disabled = named_plugins(read_config(path), overrides)
-    found = [read_plugin_file(locate(item, path.parent)) for item in named]
+    raw = read_config(path)
+    named, disabled = named_plugins(raw, overrides)
+    found = []
+    for number, item in enumerate(named):
+        try:
+            found.append(read_plugin_file(locate(item, path.parent)))
+        except UsageError as error:
+            place = placer(raw, overrides)(("ftk", "plugins", number))
+            raise ProblemsFound([Problem(place, error.message, error.remedy)]) from None
     agree(found)
     found += added
     manager = Manager.load(disabled, found)

@@ -177,7 +177,7 @@ def check(config: "Config", formats: "Mapping[str, DatasetFormat]") -> "Sequence
 
     :param config: the resolved config; the paths of its data sets are files on this machine.
     :param formats: every plugin's dataset formats by name.
-    :returns: everything wrong, with places from `config.place()`.
+    :returns: everything wrong, with places from `config.place()`; a `Notice` is told and stops nothing.
     """
 
 

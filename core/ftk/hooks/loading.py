@@ -76,10 +76,9 @@ def find_plugins() -> list[FoundPlugin]:
     ]
 
 
-def disabled_plugins(more: Iterable[str] = ()) -> set[str]:
-    """The names that the environment blocks, and these."""
-    named = {name.strip() for name in os.environ.get(DISABLE_VARIABLE, "").split(",")}
-    return (named | set(more)) - {""}
+def disabled_here() -> list[str]:
+    """The names that the environment blocks."""
+    return [name.strip() for name in os.environ.get(DISABLE_VARIABLE, "").split(",") if name.strip()]
 
 
 def unknown_disabled(names: Iterable[str], place: str) -> Iterator[Problem]:

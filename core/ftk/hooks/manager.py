@@ -10,7 +10,7 @@ from ftk.artifacts import Artifact, Completions, Losses, MergedModel, Model, Pre
 from ftk.command import Environment
 from ftk.config.schema import Schema
 from ftk.errors import PluginError, UsageError
-from ftk.hooks.loading import PluginFile, disabled_plugins, find_entries, reason
+from ftk.hooks.loading import PluginFile, disabled_here, find_entries, reason
 from ftk.hooks.registry import Registry, of_type
 from ftk.hooks.stages import PROVIDED, StageDeclaration
 from ftk.server import Endpoint
@@ -48,7 +48,7 @@ class Manager(Registry):
         :raises PluginError: when one of these files is no plugin.
         """
         manager = cls()
-        left_out = disabled_plugins(disabled)
+        left_out = {*disabled_here(), *disabled}
         for entry in find_entries():
             if entry.name not in left_out:
                 manager._load_one(entry)
@@ -209,7 +209,10 @@ class Manager(Registry):
         """
         for _, found in self.ask_all("backend", object, name=name, home=home):
             return cast("Backend", found)
-        raise UsageError(f"no plugin brings the backend {name!r}{self._why_broken()}", "`ftk plugins` lists them")
+        known = sorted(self.implementers("backend"))
+        near = get_close_matches(name, known, n=1)
+        remedy = f"did you mean {near[0]!r}?" if near else f"plugins that bring one: {', '.join(known) or 'none'}"
+        raise UsageError(f"no plugin brings the backend {name!r}{self._why_broken()}", remedy)
 
     def diagnose(self) -> "list[Diagnosis]":
         """What all plugins find on this machine; see `hookspecs.diagnose`."""

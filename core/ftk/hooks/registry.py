@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import pluggy
 
-from ftk.errors import FtkError, PluginError
+from ftk.errors import FtkError, PluginError, UsageError
 from ftk.hooks import hookspecs
 from ftk.hooks.loading import PluginFile, reason, refuse_misfit
 from ftk.hooks.overdue import told_when_overdue
@@ -93,7 +93,13 @@ class Registry:
         return self._plugins.subset_hook_caller(hook, others)(**arguments)
 
     def call_chosen(self, hook: str, provider: str, result_type: type[T], **arguments: Any) -> T:
-        """Call the implementation of the plugin that was chosen."""
+        """Call the implementation of the plugin that was chosen.
+
+        :raises UsageError: when it is not there, such as where a run came from another machine.
+        """
+        if provider not in self.names():
+            why = f": it is broken: {self.broken[provider]}" if provider in self.broken else ""
+            raise UsageError(f"no plugin {provider!r} provides {hook}{why}", "install it; `ftk plugins` lists all")
         try:
             result = self.call(hook, provider, arguments)
         except (FtkError, OSError):

@@ -73,6 +73,10 @@ TEST_DATASETS: Schema = {
     "default": None,
     "description": "data sets to evaluate on, in place of a share of the others",
 }
+PRETRAINING_DATASET: Schema = {
+    "enum": [None],
+    "description": "ftk stages data sets whole; name the same files in `datasets`, with `type: completion`",
+}
 TAKEN = (
     *("events", "stages", "evaluate", "last_run_prepared", "loggers", "plugins", "servers", "evaluations"),
     *("shipped", "lora_model_dir"),

@@ -28,7 +28,8 @@ def read_plugin_file(path: Path) -> PluginFile:
     try:
         return PluginFile(path.stem, path.read_bytes().decode(), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the plugin {path} cannot be read: {error}", "check `ftk.plugins` and --plugin") from None
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise UsageError(f"the plugin {path} cannot be read: {why}", "check its name") from None
 
 
 def refuse_untrusted(plugins: Sequence[PluginFile], whose: str, cache: Path, trust: bool, ask: Ask) -> None:

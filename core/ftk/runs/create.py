@@ -14,7 +14,7 @@ from ftk.config.inlining import inlined
 from ftk.config.resolve import Config, Override, read_config, resolve
 from ftk.data.locating import data_problems, located_data, located_models, put_adapter, put_data
 from ftk.environments.choosing import choose
-from ftk.errors import Problem, ProblemsFound, UsageError
+from ftk.errors import Notice, Problem, ProblemsFound, UsageError
 from ftk.hooks.manager import NO_PROVIDER, Manager
 from ftk.hooks.stages import RUN_STAGES
 from ftk.loggers.choosing import find_loggers, refuse_missing
@@ -44,9 +44,11 @@ def prepare_config(path: Path, data: Path | None, overrides: Sequence[Override],
     config = _with(config, **_only_data(config, data)) if data else config
     config = _with(config, **located_data(config, path.parent), **located_models(config, path.parent))
     config = _with(config, **inlined(config, path.parent, manager))
-    problems = [*data_problems(config), *manager.check(config)]
-    if problems:
+    found = [*data_problems(config), *manager.check(config)]
+    if problems := [item for item in found if not isinstance(item, Notice)]:
         raise ProblemsFound(problems)
+    for notice in found:
+        manager.tell(str(notice))
     return config
 
 
@@ -76,10 +78,11 @@ def refuse_stages(stages: Sequence[str], config: Config, backend: Backend, manag
         problem = backend.find_problem(environment) if environment else None
         if environment and problem:
             told = f"{stage} by {provider}: {problem}"
-            if environment.python not in (None, INHERIT):
-                place = config.place(("ftk", "environments", environment.name))
-                raise ProblemsFound([Problem(place, told, "name an interpreter that works and has it")])
-            raise UsageError(told, environment.remedy)
+            if environment.python is None:
+                raise UsageError(told, environment.remedy)
+            inherits = environment.python == INHERIT
+            remedy = environment.remedy if inherits else "name an interpreter that works and has it"
+            raise ProblemsFound([Problem(config.place(("ftk", "environments", environment.name)), told, remedy)])
 
 
 def create_run(config: Config, path: Path, backend: Backend, name: str | None = None) -> str:

@@ -33,10 +33,11 @@ def refuse_name(name: str, runs: Sequence[str]) -> None:
     :param runs: the ids of the runs that there are.
     :raises UsageError: naming the reason.
     """
-    if not _NAME.fullmatch(name) or name == LATEST or name.startswith("ftk-"):
+    # Digits alone would name a server's port too.
+    if not _NAME.fullmatch(name) or name == LATEST or name.startswith("ftk-") or name.isdecimal():
         raise UsageError(
             f"a run cannot be named {name!r}",
-            f"use up to 40 letters, digits, - and _, neither `{LATEST}` nor beginning with `ftk-`",
+            f"use up to 40 letters, digits, - and _, not digits alone, `{LATEST}`, or what begins with `ftk-`",
         )
     taken = [run_id for run_id in runs if name_in(run_id) == name]
     if taken:

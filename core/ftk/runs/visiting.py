@@ -15,7 +15,7 @@ from ftk.home import Home
 from ftk.runs.create import refuse_stages
 from ftk.runs.events import FOLDER as EVENTS_FOLDER
 from ftk.runs.events import Event, EventReader
-from ftk.runs.opening import changed
+from ftk.runs.opening import changed_record
 from ftk.runs.record import RunRecord
 from ftk.runs.visit import ATTACHED, FINISHED, REQUEST_FILE, RESULT_FILE, STOP_SIGNALS
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ftk import files
 from ftk.errors import UsageError
+from ftk.hooks.loading import find_plugins
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -39,10 +40,12 @@ def create_package(name: str, kind: str, folder: Path) -> list[Path]:
     :param kind: one of `KINDS`.
     :param folder: is made; must not be there yet.
     :returns: the files.
-    :raises UsageError: when the name is none or the folder is there.
+    :raises UsageError: when the name is none or an installed plugin's, or the folder is there.
     """
     if not name.isidentifier() or name != name.lower():
         raise UsageError(f"{name!r} is no name for a plugin", "use a word in lower case, such as my_format")
+    if name in [plugin.name for plugin in find_plugins()]:
+        raise UsageError(f"there is a plugin {name!r} already", "choose another name: two of one name do not work")
     if folder.exists():
         raise UsageError(f"{folder} is there already", "name another folder: --folder")
     sources = [*(TEMPLATES / "common").iterdir(), *(TEMPLATES / kind).glob("*.py")]

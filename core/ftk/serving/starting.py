@@ -66,7 +66,8 @@ def prepare(order: Order, config: Config, manager: Manager, key: str | None, sho
     :raises UsageError: where the server cannot ask for a key.
     """
     first, *others = order.records
-    inputs = {"base": order.base, "others": [record.id for record in others], "sets": [item.text for item in order.changes]}
+    sets = [item.text for item in order.changes]
+    inputs = {"base": order.base, "others": [record.id for record in others], "sets": sets}
     endpoint = Endpoint.from_json(visit(first, "endpoint", inputs, show=show))
     if key is not None and endpoint.key_variable is None:
         server = config.provider("serve")

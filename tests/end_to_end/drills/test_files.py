@@ -46,7 +46,7 @@ def test_data_that_are_not_there_are_told(drill, config: str, rows: str, case: s
             "data.jsonl: has no rows in train[90:]; choose another part as `split`",
         ),
         (["--set", "datasets.0.ds_type=xml"], "--set datasets.0.ds_type: `datasets[0].ds_type` is 'xml'"),
-        (["--set", "datasets.0.ds_type=parquet"], "data.jsonl:row 1: cannot be read on from here"),
+        (["--set", "datasets.0.ds_type=parquet"], "--set datasets.0.ds_type: `ds_type` is parquet, but the name"),
         (["--set", "test_datasets=[{path: no.jsonl}]"], "--set test_datasets: there is no data file no.jsonl"),
         (["--set", "chat_template=chatmll"], "--set chat_template: there is no chat template 'chatmll'"),
     ],

@@ -19,7 +19,11 @@ CASES = {
     ),
     "an engine": ("ftk: {engine: torchtune}\n", "5: no plugin 'torchtune' provides train", "those that do: axolotl"),
     "a provider": ("ftk: {stages: {merge: mrege}}\n", "5: no plugin 'mrege' provides merge", "did you mean"),
-    "a backend": ("ftk: {backend: slurm}\n", "5: no plugin brings the backend 'slurm'", "`ftk plugins` lists them"),
+    "a backend": (
+        "ftk: {backend: slurm}\n",
+        "5: no plugin brings the backend 'slurm'",
+        "plugins that bring one: local, modal",
+    ),
     "a logger": ("ftk: {loggers: [wandbb]}\n", "5: no plugin brings the logger 'wandbb'", "did you mean 'wandb'?"),
     "a disabled plugin": (
         "ftk: {disable_plugins: [formts]}\n",
@@ -36,10 +40,31 @@ CASES = {
         "6: train by transformers: the interpreter of the environment transformers does not work",
         "name an interpreter that works",
     ),
+    "ftk's own keys elsewhere": ("engine: axolotl\n", f"5: `engine` {UNREAD}", "did you mean `ftk.engine`?"),
+    "an engine among the stages": (
+        "ftk: {stages: {train: axolotl}}\n",
+        f"5: `ftk.stages.train` {UNREAD}",
+        "did you mean `ftk.engine`?",
+    ),
+    "endless data": (
+        "pretraining_dataset: [{path: allenai/c4}]\n",
+        "5: `pretraining_dataset` is [{path: 'allenai/c4'}], but must be left out: ftk stages data sets whole",
+        "`type: completion`",
+    ),
+    "ftk's interpreter": (
+        "ftk: {engine: axolotl, environments: {axolotl: inherit}}\nlearning_rate: 1e-4\n",
+        "5: train by axolotl: axolotl, deepspeed cannot be imported",
+        "or none: ftk builds its own",
+    ),
+    "without the engine": (
+        "ftk: {disable_plugins: [transformers]}\n",
+        "5: axolotl can provide train, but not unasked",
+        "`ftk.engine: axolotl`",
+    ),
     "a plugin's file": (
         "ftk: {plugins: [./absent.py]}\n",
-        "the plugin absent.py cannot be read",
-        "check `ftk.plugins`",
+        "5: the plugin absent.py cannot be read: No such file or directory",
+        "check its name",
     ),
     "two ways to save": ("save_steps: 2\nsaves_per_epoch: 2\n", "6: `saves_per_epoch` contradicts", "keep one of them"),
     "nothing to evaluate on": ("eval_steps: 2\n", "5: `eval_steps` needs rows to evaluate on", "set val_set_size"),
@@ -62,8 +87,7 @@ def test_a_key_that_means_nothing_here_is_told(drill, config: str, case: str) ->
     if case == "a revision of no hub":
         config = config.replace("base_model: org/name", "base_model:\n  pypi://p/m.gguf")
     drill.write({"c.yml": config + text, "held-out.jsonl": '{"text": "x"}\n'})
-    place = "" if case == "a plugin's file" else "c.yml:"
-    drill.refused("run", "c.yml", says=f"{place}{says}", remedy=remedy, lines=2)
+    drill.refused("run", "c.yml", says=f"c.yml:{says}", remedy=remedy, lines=2)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +96,7 @@ def test_a_key_that_means_nothing_here_is_told(drill, config: str, case: str) ->
         ("=8", "--set =8: there is no value"),
         ("lorar=8", f"--set lorar: `lorar` {UNREAD}; did you mean `lora_r`?"),
         ("ftk.evaluate.row=8", f"--set ftk.evaluate.row: `ftk.evaluate.row` {UNREAD}; did you mean `rows`?"),
-        ("lora_r.x=8", "--set lora_r.x: `lora_r` is {'x': 8}, but must be a whole number"),
+        ("lora_r.x=8", "--set lora_r.x: `lora_r` is {x: 8}, but must be a whole number"),
         ("ftk=8", "--set ftk: `ftk` is 8, but must be a mapping of keys"),
         ("lora_r={", "--set lora_r:1: is no YAML"),
         ("datasets.7.path=x", "--set datasets.7.path: there is no such place in the config"),

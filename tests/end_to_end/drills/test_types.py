@@ -2,7 +2,7 @@
 
 import pytest
 
-INSIDE = "must be the name of a folder inside the run that nothing else takes, such as ./lora-out"
+INSIDE = "must be a folder inside the run that nothing else takes, such as ./lora-out or ./outputs/lora-out"
 
 CASES = {
     "a word for a number": ("lora_r: eight\n", "`lora_r` is 'eight', but must be a whole number"),
@@ -14,12 +14,12 @@ CASES = {
     "an endless number": ("weight_decay: .inf\n", "`weight_decay` is inf, but must be a finite number"),
     "a larger number than fits": (
         f"sequence_len: {10**20}\n",
-        "`sequence_len` is 1e+20, but must be less than 9.22e+18",
+        "`sequence_len` is 1.00e+20, but must be less than 9.22e+18",
     ),
-    "a float larger than fits": ("lora_r: 1e300\n", "`lora_r` is 1e+300, but must be less than 9.22e+18"),
+    "a float larger than fits": ("lora_r: 1e300\n", "`lora_r` is 1.00e+300, but must be less than 9.22e+18"),
     "neither true nor false": ("train_on_inputs: maybe\n", "`train_on_inputs` is 'maybe', but must be true or false"),
     "a truth in quotes": ("group_by_length: 'yes'\n", "`group_by_length` is 'yes', but must be true or false"),
-    "a mapping for a list": ("lora_target_modules: {q: 1}\n", "`lora_target_modules` is {'q': 1}, but must be a list"),
+    "a mapping for a list": ("lora_target_modules: {q: 1}\n", "`lora_target_modules` is {q: 1}, but must be a list"),
     "a list for ftk": ("ftk: [a]\n", "`ftk` is ['a'], but must be a mapping of keys"),
     "a word for plugins": (
         "ftk: {disable_plugins: formats}\n",
@@ -30,11 +30,14 @@ CASES = {
     "a misspelt schedule": ("lr_scheduler: cosin\n", "`lr_scheduler` is 'cosin', but must be `cosine`"),
     "a time without a unit": ("ftk: {resources: {timeout: soon}}\n", "`ftk.resources.timeout` is 'soon', but must be"),
     "a time in weeks": ("ftk: {resources: {timeout: 5w}}\n", "`ftk.resources.timeout` is '5w', but must be seconds"),
-    "a day": ("output_dir: 2024-01-02\n", "`output_dir` is datetime.date(2024, 1, 2), but must be text"),
+    "a day": ("lora_r: 2024-01-02\n", "`lora_r` is '2024-01-02', but must be a whole number"),
     "a folder of the machine": ("output_dir: /etc\n", f"`output_dir` is '/etc', but {INSIDE}"),
     "a folder above": ("output_dir: ../x\n", f"`output_dir` is '../x', but {INSIDE}"),
     "a folder that is taken": ("output_dir: ./events\n", f"`output_dir` is './events', but {INSIDE}"),
     "ftk's files for an engine": ("output_dir: shipped/\n", f"`output_dir` is 'shipped/', but {INSIDE}"),
+    "a folder above one inside": ("output_dir: a/../../x\n", f"`output_dir` is 'a/../../x', but {INSIDE}"),
+    "a folder in one that is taken": ("output_dir: ./data/out\n", f"`output_dir` is './data/out', but {INSIDE}"),
+    "a folder that is rubbish": ("output_dir: out/x.partial\n", f"`output_dir` is 'out/x.partial', but {INSIDE}"),
     "the run itself": ("output_dir: .\n", f"`output_dir` is '.', but {INSIDE}"),
 }
 

@@ -20,8 +20,9 @@ CASES = {
     "a merge of no mapping": ("<<: 5\n", "5: is no YAML: `<<` takes mappings only", "write a plain value"),
     "marks of a merge conflict": ("<<<<<<< HEAD\nlora_r: 8\n=======\nlora_r: 16\n", "6: is no YAML: ", QUOTES),
     "two values in a line": ("output_dir: a: b\n", "5: is no YAML: mapping values are not allowed here", QUOTES),
-    "a day that is none": ("seed: 2024-13-45\n", "5: is no YAML: month must be in 1..12", "put it in quotes"),
+    "a day by its tag": ("seed: !!timestamp 2024-01-02\n", "5: is no YAML: could not determine", "write a plain value"),
     "a number without end": (f"seed: {'9' * 5000}\n", "5: is no YAML: Exceeds the limit", "put it in quotes"),
+    "one in hexadecimal": (f"seed: 0x{'f' * 5000}\n", "5: is no YAML: Exceeds the limit", "put it in quotes"),
 }
 
 WHOLE = {

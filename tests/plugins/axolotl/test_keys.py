@@ -43,7 +43,12 @@ def test_keys_of_ftks_loggers_are_left_to_them() -> None:
         ("rl", "dop", False),
         ("special_tokens", {"pad_tokn": "x"}, False),
         ("liger_rope", True, True),
+        ("swanlab_project", "x", True),
+        ("overrides_of_model_config", {"rope_theta": 1}, True),
+        ("fsdp_config", {"fsdp_offload_params": True, "fsdp_sharding_strategy": "FULL_SHARD"}, True),
+        ("fsdp_config", {"sharding_strategy": "SHARD_GRAD_OP"}, False),
+        ("fsdp_config", {"fsdp_offload": True}, False),
     ],
 )
 def test_values_are_checked(key: str, value: object, fits: bool) -> None:
-    assert Draft202012Validator(dict(ALL.get(key, {}))).is_valid(value) is fits
+    assert Draft202012Validator(dict(ALL[key])).is_valid(value) is fits

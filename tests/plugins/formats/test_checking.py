@@ -68,6 +68,7 @@ def test_a_row_without_its_field_is_told_with_its_line_field_and_remedy(find: Fi
         ('{"question": "é", "answer": "a"}'.encode("latin-1"), "is no UTF-8 text (byte "),
         (b'{"question": "q", "answer": ""}', "the field `answer` is empty; "),
         (b'{"question": "q", "answer": 5}', "the field `answer` is 5, not text; "),
+        (rb'{"question": "q\ud800", "answer": "a"}', r"the field `question` has half a character (\ud800); "),
     ],
 )
 def test_a_bad_row_is_told_with_its_line(find: Find, row: bytes, message: str) -> None:
@@ -101,6 +102,53 @@ def test_a_file_of_an_unknown_kind_is_told_with_the_line_of_its_path(find: Find)
         " text"
     ]
     assert find([GOOD], CONFIG.replace("type:\n", "ds_type: json\n    type:\n", 1), "rows.dat") == []
+
+
+def test_a_character_may_be_written_as_its_two_halves(find: Find) -> None:
+    assert find(r'{"question": "\ud83d\ude00", "answer": "\\ud800"}') == []
+
+
+def test_half_a_character_is_told_wherever_it_stands(find: Find) -> None:
+    row = r'{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "\ud800"}]}'
+    told = "rows.jsonl:1: the field `messages` has half a character"
+    assert find(row, "datasets: [{path: '{path}', type: chat_template}]")[0].startswith(told)
+    assert find(f"[{row}]", "datasets: [{path: '{path}', type: chat_template}]")[0].startswith(told)
+
+
+def test_a_kind_that_the_name_contradicts_is_told_once(find: Find) -> None:
+    text = CONFIG.replace("type:\n", "ds_type: json\n    type:\n", 1)
+    assert find("question,answer\nq,a\n" * 3, text, "rows.csv") == [
+        "c.yml:3: `ds_type` is json, but the name rows.csv says csv; `ds_type: csv`, or remove it"
+    ]
+    assert find([GOOD], text, "rows.txt") == []
+
+
+def test_a_data_set_without_a_type_is_told_once(find: Find) -> None:
+    text = "datasets:\n  - path: {path}\n"
+    [told] = find([GOOD] * 3, text)
+    assert told.startswith("c.yml:2: this data set has no `type`; name one, such as `type: alpaca`")
+    assert find([{"input_ids": [1], "labels": [1]}], text) == []
+    assert find([3], text)[0].startswith("rows.jsonl:1: is no JSON object")
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (3, "val_set_size 3 holds out all 3 rows; lower it"),
+        (100, "val_set_size 100 holds out all 3 rows; lower it"),
+        (0.99, "val_set_size 0.99 holds out all 3 rows; lower it"),
+        (1.5, "val_set_size 1.5 is neither a share nor a number of rows; write a share below 1"),
+    ],
+)
+def test_rows_that_cannot_be_held_out_are_told(find: Find, size: float, message: str) -> None:
+    [told] = find([GOOD] * 3, f"{CONFIG}val_set_size: {size}\n")
+    assert told.startswith(f"c.yml:7: {message}")
+
+
+def test_rows_are_held_out_of_all_data_sets_together(find: Find) -> None:
+    entry = "  - {path: '{path}', type: {field_instruction: question, field_output: answer}}\n"
+    assert find([GOOD] * 3, f"datasets:\n{entry}{entry}val_set_size: 5\n") == []
+    assert find([GOOD] * 3, f"datasets:\n{entry}  - {{path: org/name, type: alpaca}}\nval_set_size: 100\n") == []
 
 
 def test_an_unknown_format_is_told_with_the_nearest(find: Find) -> None:
@@ -150,6 +198,13 @@ def test_unknown_keys_of_an_entry_and_unknown_templates_are_told(find: Find) -> 
     ]
     assert "did you mean `path`?" in find([GOOD], CONFIG.replace("    type", "    pth: x\n    type"))[0]
     assert "`datasets[0].shards`" in find([GOOD], CONFIG.replace("    type", "    shards: 2\n    type"))[0]
+
+
+def test_fields_of_single_answers_where_rl_needs_more_are_told_once(find: Find) -> None:
+    [told] = find([GOOD], CONFIG + "rl: dpo\n")
+    wanted = "c.yml:3: these are fields of one answer a row, but `rl: dpo` learns from a better and a worse answer"
+    assert told.startswith(f"{wanted}; name the fields of such rows (field_")
+    assert "answers that are good or bad" in find([GOOD], CONFIG + "rl: kto\n")[0]
 
 
 def test_a_format_for_preferences_needs_rl(find: Find) -> None:

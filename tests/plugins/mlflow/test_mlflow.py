@@ -26,6 +26,8 @@ def test_the_keys_of_axolotl_choose_it(config: Mapping[str, Any], wanted: bool |
 
 def test_a_link_holds_no_password() -> None:
     assert _link("https://me:secret@host:5000/", "1", "r") == "https://host:5000/#/experiments/1/runs/r"
+    assert _link("postgresql://me:secret@host/db?password=secret", "1", "r") == "postgresql://host/db"
+    assert _link("sqlite:///runs.db", "1", "r") == "sqlite:///runs.db"
     assert _link("databricks", "1", "r") == "databricks"
     assert _link(None, "1", "r") is None
 

@@ -120,15 +120,15 @@ def _adapters(run: Run, base: Path, **second: object) -> list[Served]:
     run.path(folder).parent.mkdir(parents=True, exist_ok=True)
     run.path(folder).symlink_to(base)
     write_adapter(run.folder / "lora-out", r=4, rank_pattern={"q_proj": 12})
-    write_adapter(run.folder.parent / "two" / "lora-out", **second)
-    adapters = {"one": Artifact("run", "lora-out"), "two": Artifact("runs", "two/lora-out")}
+    write_adapter(run.folder.parent / "two" / "outputs" / "lora-out", **second)
+    adapters = {"one": Artifact("run", "lora-out"), "two": Artifact("runs", "two/outputs/lora-out")}
     return [*(Served(name, Model(folder, adapter)) for name, adapter in adapters.items()), Served("b", Model(folder))]
 
 
 def test_adapters_of_two_runs_and_their_base(make_run: Callable[..., Run], base: Path) -> None:
     run = make_run()
     typed = _typed(run, serve(run, _adapters(run, base)))
-    lora = "--enable-lora --max-loras 3 --max-lora-rank 16 --lora-modules one=lora-out two=../two/lora-out"
+    lora = "--enable-lora --max-loras 3 --max-lora-rank 16 --lora-modules one=lora-out two=../two/outputs/lora-out"
     what = "--model cache:models/x --tokenizer TOKENIZER --served-model-name b --host HOST --port PORT"
     assert typed == f"{START} {what} {CPU} {lora} {GUARDED}"
 

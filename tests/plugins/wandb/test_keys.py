@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from ftk.config import schema
 from ftk.plugin import Config
-from ftk_wandb.keys import find_problems, is_wanted
+from ftk_wandb.keys import KEYS, find_problems, is_wanted
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +43,7 @@ def test_keys_and_environment_choose_it(
     assert is_wanted(config) is wanted
 
 
-def _problems(backend: str = "local", **keys: str) -> list[str]:
+def _problems(backend: str = "local", **keys: str | bool | None) -> list[str]:
     config = Config({**keys, "ftk": {"backend": backend}}, lambda path: ".".join(map(str, path)))
     return [str(problem) for problem in find_problems(config)]
 
@@ -50,6 +51,7 @@ def _problems(backend: str = "local", **keys: str) -> list[str]:
 def test_without_a_key_it_says_so_and_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     [told] = _problems()
     assert told.startswith("wandb_project: the logger wandb has no API key; `wandb login`, or set WANDB_API_KEY")
+    assert "`ALLOW_WANDB=false`" in told
     assert _problems(wandb_mode="offline") == []
     assert _problems(backend="elsewhere") == []
     (tmp_path / "netrc").write_text("machine api.wandb.ai login user password secret\n")
@@ -64,4 +66,16 @@ def test_histograms_are_refused_by_name() -> None:
     [told] = _problems(wandb_mode="offline", wandb_watch="gradients")
     assert told.startswith("wandb_watch: `wandb_watch` wants histograms from inside the training")
     assert "train/grad_norm" in told
-    assert _problems(wandb_mode="offline", wandb_watch="false") == []
+    assert _problems(wandb_mode="offline", wandb_watch=True) == [told]
+
+
+@pytest.mark.parametrize("value", ["false", False, None])
+@pytest.mark.parametrize("key", ["wandb_watch", "wandb_log_model"])
+def test_false_may_be_a_text_or_a_value(key: str, value: str | bool | None) -> None:
+    assert list(schema.find_problems({key: value}, {"properties": KEYS}, str)) == []
+    assert _problems(backend="elsewhere", **{key: value}) == []
+
+
+def test_what_may_be_kept_is_told_once_each() -> None:
+    [told] = schema.find_problems({"wandb_log_model": "all"}, {"properties": KEYS}, str)
+    assert told.message.endswith("must be `checkpoint` or `end` or `false`")

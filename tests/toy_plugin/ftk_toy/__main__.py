@@ -78,7 +78,7 @@ class Training:
         # One file, written atomically: a checkpoint is whole or absent.
         path = self.output / f"checkpoint-{self.state['step']:06}.json"
         files.write_json(path, {**self.state, "random": self.random.getstate()})
-        self.reporter.emit("checkpoint", step=self.state["step"], path=f"{self.output.name}/{path.name}")
+        self.reporter.emit("checkpoint", step=self.state["step"], path=os.path.relpath(path))
 
     def _load_newest(self) -> None:
         checkpoints = sorted(self.output.glob("checkpoint-*.json"))

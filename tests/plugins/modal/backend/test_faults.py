@@ -101,6 +101,21 @@ def test_cancel_leaves_nothing_running(
     assert _training_starts(far)[-1] == done
 
 
+def test_a_visit_ends_when_whoever_waits_for_it_is_gone(far: Ftk, subject: Subject, standin: Any) -> None:
+    engine = far.folder / "abacus.py"
+    slow = 'if __name__ == "__main__":\n    while Path("slow").exists(): __import__("time").sleep(1)'
+    engine.write_text(engine.read_text().replace('if __name__ == "__main__":', slow, 1))
+    done = far("run", "config.yml", "--plugin", "abacus.py")
+    assert done.returncode == 0, done.stderr
+    (far.run_folder() / "slow").write_text("")
+    (far.folder / "sitecustomize.py").write_text("import ftk_modal.visits\nftk_modal.visits.BEAT = 0.5\n")
+    client = far.start("infer", "hello", PYTHONPATH=str(far.folder))
+    far.wait_for(lambda: standin.containers("execute"))
+    client.kill()
+    _nothing_runs(far, standin)
+    assert not list(far.run_folder().glob("generate-*"))
+
+
 def test_a_failed_stage_leaves_its_output_and_can_be_resumed(far: Ftk, subject: Subject) -> None:
     engine = far.folder / "abacus.py"
     source = engine.read_text()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ftk.plugin import Config, Environment, FtkError, Home
+from ftk.plugin import Config, Environment, FtkError, Home, Notice
 from ftk.testing.backends import Subject
 from ftk.testing.calls import SCRIPTS, Ftk
 from ftk_modal.advice import ADVICE
@@ -40,8 +40,13 @@ def _defaults() -> dict[str, Any]:
 
 
 def _told(resources: dict[str, Any], block: dict[str, Any]) -> list[str]:
-    values = {"ftk": {"resources": resources, "modal": {**_defaults(), **block}}}
-    return [str(problem) for problem in check(Config(values, lambda path: ".".join(map(str, path))))]
+    found = check(_config(resources, block))
+    return [str(problem) for problem in found if not isinstance(problem, Notice)]
+
+
+def _config(resources: dict[str, Any], block: dict[str, Any]) -> Config:
+    values = {"ftk": {"resources": resources, "modal": {**_defaults(), **block}, "engine": "abacus"}}
+    return Config(values, lambda path: ".".join(map(str, path)))
 
 
 @pytest.mark.parametrize(
@@ -59,6 +64,17 @@ def _told(resources: dict[str, Any], block: dict[str, Any]) -> list[str]:
 def test_a_gpu_that_modal_does_not_have_is_told(gpu: Any, told: str) -> None:
     [problem] = _told({"gpu": gpu}, {})
     assert problem.startswith(f"ftk.resources.gpu: {told}")
+
+
+def test_a_training_without_a_gpu_is_told_and_may_be_meant(lonely: Ftk) -> None:
+    [told] = check(_config({"gpu": None}, {}))
+    assert isinstance(told, Notice)
+    for command in (("validate",), ("run", "--dry-run")):
+        done = lonely(*command, "config.yml", "--plugin", "abacus.py")
+        assert done.returncode == 0, done.stderr
+        assert re.search(r"warning: .*config.yml:\d+: no GPU is hired, so that abacus trains on a CPU; ", done.stderr)
+        assert "`--gpu a100-80gb:2`" in done.stderr
+        assert "no GPU is hired" not in lonely(*command, "config.yml", "--plugin", "abacus.py", "--gpu", "l4").stderr
 
 
 @pytest.mark.parametrize("gpu", [None, "t4", "H100!:8", "b200+", "A100-80GB:2", ["h200:4", "rtx-pro-6000:4"]])

@@ -7,6 +7,7 @@ from typing import Any
 import modal
 import pytest
 
+from ftk.plugin import FtkError
 from ftk.testing.calls import Ftk
 from ftk_modal import inside
 from ftk_modal.states import is_working
@@ -30,7 +31,7 @@ def test_trouble_with_the_service_is_no_end_of_a_call(work: Any, standin: Any) -
     call = work.spawn(600)
     for status in ("RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE", "UNAUTHENTICATED", "PERMISSION_DENIED"):
         standin.fail("FunctionGetOutputs", status, times=100)
-        with pytest.raises(modal.exception.Error):
+        with pytest.raises(FtkError, match="Modal"):
             is_working(call.object_id)
     standin.fail("FunctionGetOutputs", "OK", times=0)
     assert is_working(call.object_id)
@@ -43,7 +44,7 @@ def test_a_lost_connection_is_no_end_of_a_call(monkeypatch: pytest.MonkeyPatch) 
         raise ConnectionResetError("by peer")
 
     monkeypatch.setattr(modal.FunctionCall, "from_id", lost)
-    with pytest.raises(modal.exception.ConnectionError, match="ConnectionResetError: by peer"):
+    with pytest.raises(FtkError, match="Modal cannot be reached: ConnectionResetError: by peer"):
         is_working("fc-1")
 
 
