@@ -32,6 +32,8 @@ def command(run: str, path: str, target: Path | None, runs_dir: Path | None, bac
         done = pull(record, path, target, advance)
     here = f", {done.files - done.fetched} of them were here" if done.fetched < done.files else ""
     click.echo(f"{done.place}  {done.files} files, {done.size / MB:.1f} MB{here}")
+    if done.gone:
+        click.echo(f"the run has removed {done.gone} files meanwhile", err=True)
 
 
 @contextmanager

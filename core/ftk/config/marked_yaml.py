@@ -18,6 +18,9 @@ MERGE = "tag:yaml.org,2002:merge"
 DATE = "tag:yaml.org,2002:timestamp"
 """The tag that YAML 1.1 gives to what looks like a day; no key of a config is one, and JSON knows none."""
 
+BINARY = "tag:yaml.org,2002:binary"
+"""The tag of bytes, of which the same is true."""
+
 PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 """The tags of mappings and lists that are nothing else."""
 
@@ -46,14 +49,15 @@ _Loader.yaml_implicit_resolvers = {
     first: [rule for rule in rules if rule[0] != DATE]
     for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_Loader.yaml_constructors = {
+    tag: construct for tag, construct in yaml.SafeLoader.yaml_constructors.items() if tag not in (DATE, BINARY)
+}
 for _kind in (_Loader, _Dumper):
     _kind.add_implicit_resolver(
         "tag:yaml.org,2002:float",
         re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
         list("-+.0123456789"),
     )
-for _tag in (DATE, "tag:yaml.org,2002:binary"):
-    _Loader.add_constructor(_tag, _Loader.construct_undefined)
 
 
 @dataclass

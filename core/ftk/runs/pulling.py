@@ -12,6 +12,8 @@ from ftk.runs.record import RunRecord
 MARKS = ".ftk-pull.json"
 """In the folder that is filled: size and version of each file that has come whole."""
 
+LOCK = ".lock"
+
 Marks = dict[str, list[int | str]]
 
 
@@ -23,12 +25,14 @@ class Pulled:
     :param files: how many there are.
     :param size: their bytes.
     :param fetched: those of them that were brought by this call.
+    :param gone: those that a working run has removed meanwhile.
     """
 
     place: Path
     files: int
     size: int
     fetched: int
+    gone: int
 
 
 def pull(record: RunRecord, path: str, target: Path, advance: Callable[[int, int], None]) -> Pulled:
@@ -39,7 +43,7 @@ def pull(record: RunRecord, path: str, target: Path, advance: Callable[[int, int
     :raises UsageError: where there is nothing of that name.
     """
     path = path.strip("/")
-    stored = record.backend.stored(record.id, path)
+    stored = {name: item for name, item in record.backend.stored(record.id, path).items() if not _is_passing(name)}
     if not stored:
         raise UsageError(f"{record.id} has no {path!r}", f"`ftk pull {record.id}` brings all of it")
     marks: Marks = files.read_json(target / MARKS) or {}
@@ -53,11 +57,22 @@ def pull(record: RunRecord, path: str, target: Path, advance: Callable[[int, int
         advance(come, total)
 
     tell(0)
+    gone = 0
     for name, item in wanted.items():
-        _fetch(record, name, item, target / name, tell)
+        try:
+            _fetch(record, name, item, target / name, tell)
+        except FileNotFoundError:
+            gone += 1
+            total -= item.size
+            continue
         marks[name] = [item.size, item.version]
         files.write_json(target / MARKS, marks)
-    return Pulled(target / path, len(stored), total, len(wanted))
+    return Pulled(target / path, len(stored) - gone, total, len(wanted) - gone, gone)
+
+
+def _is_passing(name: str) -> bool:
+    """Whether a file is there only for those who work on the run."""
+    return any(part == LOCK or part.endswith(files.PARTIAL) for part in name.split("/"))
 
 
 def _is_here(path: Path, item: Stored, mark: list[int | str] | None) -> bool:
@@ -68,7 +83,8 @@ def _fetch(record: RunRecord, name: str, item: Stored, target: Path, advance: Ca
     with files.new_file(target) as stream:
         record.backend.fetch(record.id, name, stream, advance)
         come = stream.seek(0, 2)
-        if come != item.size:
+        # A working run appends to files; what was added stays here, and the next call brings the rest.
+        if come < item.size:
             raise FtkError(
                 f"{name} came with {come} bytes of {item.size}",
                 f"`ftk pull {record.id}` again: it may have been changed meanwhile",
