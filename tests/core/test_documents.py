@@ -57,6 +57,7 @@ def test_the_readmes_settings_of_servers_are_the_defaults(root: Path) -> None:
     assert yaml.safe_load(block)["ftk"]["serve"] == complete({}, SERVE)
 
 
+@pytest.mark.slow
 def test_the_tutorial_of_contributing_can_be_typed(root: Path, tmp_path: Path, play) -> None:
     text = (root / "CONTRIBUTING.md").read_text()
     tutorial = text[text.index("## Writing a plugin") : text.index("### The hooks")]

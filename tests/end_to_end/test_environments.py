@@ -57,6 +57,7 @@ def _installers(ftk: Ftk) -> list[psutil.Process]:
     return [item for item in psutil.process_iter(["cmdline"]) if str(ftk.cache) in " ".join(item.info["cmdline"] or [])]
 
 
+@pytest.mark.slow
 def test_a_transcript(boxed, play) -> None:
     play(TRANSCRIPT.lstrip("\n"), boxed.folder, boxed.variables, 60)
 

@@ -126,6 +126,7 @@ def test_a_cancelled_run_is_logged_to_its_end(ftk, toy_config: Path) -> None:
     assert max(_steps(ftk, "recording")) == max(event["step"] for event in ftk.events("metrics"))
 
 
+@pytest.mark.slow
 def test_what_is_left_is_sent_afterwards(ftk, toy_config: Path) -> None:
     ftk("run", toy_config, *DRILLS, *HASTY, *_chosen("raising"))
     assert _steps(ftk, "raising") == []

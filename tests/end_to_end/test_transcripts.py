@@ -457,7 +457,12 @@ ftk, version ...
 }
 
 
-@pytest.mark.parametrize("name", TRANSCRIPTS)
+LONG = ("a model is asked", "a model is measured")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in TRANSCRIPTS]
+)
 def test_a_transcript(name: str, ftk, toy_config: Path, play) -> None:
     play(TRANSCRIPTS[name].lstrip("\n"), toy_config.parent, ftk.variables, 60)
 

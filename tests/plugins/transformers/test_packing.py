@@ -58,6 +58,7 @@ def test_the_loss_of_packs_is_that_of_single_rows(tiny_model: Path, attention: s
     )  # the test would see rows that see each other
 
 
+@pytest.mark.slow
 def test_a_packed_training_counts_what_it_trains(make_job: Callable[..., Any]) -> None:
     settings = {"sample_packing": True, "group_by_length": False, "sequence_len": 128, "num_epochs": 2}
     job = make_job("run", 12, 4, settings)
