@@ -8,6 +8,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import pytest
+
 
 def _load(path: Path):
     spec = importlib.util.spec_from_file_location("documents", path)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 DRILLS = ("--plugin", Path(__file__).with_name("drill_loggers.py"))
 
