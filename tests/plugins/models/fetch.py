@@ -38,7 +38,7 @@ def main(folder: Path, cache: Path, values: dict[str, Any], tokenizer_only: bool
     manager = Manager()
     manager.register(ftk_models.plugin, "models")
     backend: Any = Processes(folder, cache)
-    run = Run(folder, Cache(cache), Config({"ftk": {}, **values}), manager, backend)
+    run = Run(folder, Cache(cache), Config({"ftk": {"resources": {"timeout": None}}, **values}), manager, backend)
     try:
         fetched = run.fetch_model(tokenizer_only)
     except FtkError as error:
