@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from ftk.config.schema import complete, dotted, find_problems
+from ftk.config.schema import complete, find_problems
+from ftk.config.wording import dotted
 from ftk.errors import Problem
 
 SCHEMA: dict[str, Any] = {
