@@ -8,7 +8,8 @@ import pytest
 
 from ftk.accelerator import Accelerator
 from ftk.config.marked_yaml import read_yaml
-from ftk.config.resolve import Config, environment_overrides, load_resolved, parse_set, read_config, resolve
+from ftk.config.overrides import environment_overrides, parse_set
+from ftk.config.resolve import Config, load_resolved, read_config, resolve
 from ftk.errors import ProblemsFound, UsageError
 from ftk.hooks.manager import Manager
 from ftk.plugin import hookimpl, stage

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ftk.config.marked_yaml import read_yaml
-from ftk.config.resolve import Config, parse_set, resolve
+from ftk.config.overrides import parse_set
+from ftk.config.resolve import Config, resolve
 from ftk.errors import ProblemsFound, UsageError
 from ftk.hooks.manager import Manager
 from ftk.loggers.choosing import find_loggers, keys_without_effect

@@ -34,7 +34,7 @@ def command(
     """
     from ftk.cli.options import named_run
     from ftk.cli.starting import changed_run, set_arguments, start
-    from ftk.config.resolve import Override, parse_set
+    from ftk.config.overrides import Override, parse_set
     from ftk.errors import UsageError
     from ftk.hooks.manager import NO_PROVIDER
     from ftk.runs.create import CONFIG_FILE

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
-    from ftk.config.resolve import Override
+    from ftk.config.overrides import Override
     from ftk.home import Home
     from ftk.hooks.manager import Manager
     from ftk.runs.record import RunRecord
@@ -100,7 +100,7 @@ def from_flags(given: Mapping[str, tuple[str, Any]]) -> "list[Override]":
 
     :param given: by the flag, the key that it changes, and the value; None for a flag that was not typed.
     """
-    from ftk.config.resolve import Override
+    from ftk.config.overrides import Override
 
     return [Override(tuple(key.split(".")), value, flag) for flag, (key, value) in given.items() if value is not None]
 

@@ -105,7 +105,7 @@ def carry_out(
     :param flags: further ones that change the config; see `from_flags`.
     """
     from ftk.cli import servers, serving
-    from ftk.config.resolve import parse_set
+    from ftk.config.overrides import parse_set
     from ftk.runs.inference import find_tuned
     from ftk.runs.record import find_run
     from ftk.serving.starting import Order

@@ -11,7 +11,8 @@ from ftk.cli.options import PATH, TEXT, from_flags, load_plugins_for, plugin_opt
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
-    from ftk.config.resolve import Config, Override
+    from ftk.config.overrides import Override
+    from ftk.config.resolve import Config
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,7 +36,7 @@ class Changes:
 
         :raises click.UsageError: where they contradict each other.
         """
-        from ftk.config.resolve import parse_set
+        from ftk.config.overrides import parse_set
         from ftk.hooks.manager import NO_PROVIDER
 
         if "none" in self.loggers and set(self.loggers) != {"none"}:
@@ -50,7 +51,7 @@ class Changes:
 
     def overrides(self, backend: str | None) -> "list[Override]":
         """Everything that changes a config: the environment, then these, then the flag for the backend."""
-        from ftk.config.resolve import environment_overrides
+        from ftk.config.overrides import environment_overrides
 
         return [*environment_overrides(), *self.asked, *from_flags({"--backend": ("ftk.backend", backend)})]
 

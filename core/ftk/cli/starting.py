@@ -10,7 +10,8 @@ import click
 from ftk.cli.options import add_kept_plugins, open_backend
 
 if TYPE_CHECKING:
-    from ftk.config.resolve import Config, Override
+    from ftk.config.overrides import Override
+    from ftk.config.resolve import Config
     from ftk.runs.record import RunRecord
 
 

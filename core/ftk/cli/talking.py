@@ -14,7 +14,7 @@ import click
 from ftk.cli.follow import noted
 from ftk.cli.options import add_kept_plugins, from_flags, open_backend
 from ftk.cli.serving import STOPS, prepared, started
-from ftk.config.resolve import parse_set
+from ftk.config.overrides import parse_set
 from ftk.errors import FtkError, UsageError
 from ftk.runs.inference import find_tuned
 from ftk.serving.client import Client

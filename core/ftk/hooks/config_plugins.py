@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ftk.config.resolve import Override, named_plugins, placer, read_config
+from ftk.config.overrides import Override, placer
+from ftk.config.resolve import named_plugins, read_config
 from ftk.data.locating import locate
 from ftk.errors import Problem, ProblemsFound, UsageError
 from ftk.hooks.loading import PluginFile

@@ -11,7 +11,8 @@ from ftk import files, refusals
 from ftk.backend import Backend
 from ftk.command import INHERIT
 from ftk.config.inlining import inlined
-from ftk.config.resolve import Config, Override, read_config, resolve
+from ftk.config.overrides import Override
+from ftk.config.resolve import Config, read_config, resolve
 from ftk.data.locating import data_problems, located_data, located_models, put_adapter, put_data
 from ftk.environments.choosing import choose
 from ftk.errors import Notice, Problem, ProblemsFound, UsageError

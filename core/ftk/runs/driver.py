@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from ftk import files
-from ftk.config.resolve import parse_set
+from ftk.config.overrides import parse_set
 from ftk.errors import Cancelled, FtkError, UsageError
 from ftk.hooks.manager import Manager
 from ftk.hooks.stages import RUN_STAGES

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ftk.config.marked_yaml import read_yaml
-from ftk.config.resolve import Config, Override, load_resolved, resolve
+from ftk.config.overrides import Override
+from ftk.config.resolve import Config, load_resolved, resolve
 from ftk.home import Home
 from ftk.hooks.manager import Manager
 from ftk.hooks.trust import read_plugin_file

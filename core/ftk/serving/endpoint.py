@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ftk.artifacts import Artifact, Model
-from ftk.config.resolve import parse_set
+from ftk.config.overrides import parse_set
 from ftk.errors import UsageError
 from ftk.runs.generation import find_model
 from ftk.runs.names import name_in

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ftk.command import Environment
-from ftk.config.resolve import Config, Override
+from ftk.config.overrides import Override
+from ftk.config.resolve import Config
 from ftk.environments.choosing import choose
 from ftk.errors import UsageError
 from ftk.hooks.manager import Manager
