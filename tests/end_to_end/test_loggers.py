@@ -30,7 +30,7 @@ def _steps(ftk, name: str) -> list[int]:
 
 
 def _senders(ftk) -> list[psutil.Process]:
-    return [process for process in ftk.workers() if "ftk.loggers.sender" in process.cmdline()]
+    return ftk.workers("ftk.loggers.sender")
 
 
 def test_a_logger_is_told_of_the_whole_run_in_order(ftk, toy_config: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_logger_that_hangs_is_told_while_it_does(ftk, toy_config: Path) -> Non
 def test_the_trainer_only_appends_to_its_event_file(ftk, toy_config: Path) -> None:
     process = ftk.start("run", toy_config, *DRILLS, *HASTY, *SLOWLY, *_chosen("hanging"))
     ftk.wait_for_event("metrics", step=2)
-    [trainer] = [worker for worker in ftk.workers() if "ftk_toy" in worker.cmdline()]
+    [trainer] = ftk.workers("ftk_toy")
     assert trainer.children() == [] and trainer.net_connections() == [] and trainer.num_threads() == 1
     written = {Path(item.path).name for item in trainer.open_files() if set(item.mode) & set("wa+")}
     assert written <= {"logs.txt", "train-1.jsonl", ".lock"}
@@ -106,7 +106,7 @@ def test_a_killed_driver_takes_its_loggers_along_and_the_next_one_goes_on(ftk, t
     ftk.start("run", toy_config, *DRILLS, *HASTY, *SLOWLY, *_chosen("recording", "hanging"))
     ftk.wait_for_event("metrics", step=2)
     ftk.wait_for(lambda: len(_steps(ftk, "recording")) > 3)
-    [driver] = [worker for worker in ftk.workers() if "ftk.runs.driver" in worker.cmdline()]
+    [driver] = ftk.workers("ftk.runs.driver")
     driver.kill()
     ftk.wait_for(lambda: not _senders(ftk))
     done = ftk("run", "--resume", "latest", "--set", "toy_step_seconds=0")

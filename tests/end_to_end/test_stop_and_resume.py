@@ -61,7 +61,7 @@ def _start_and_wait_for_checkpoint(ftk, config: Path):
 
 
 def _driver(ftk) -> psutil.Process:
-    (driver,) = [process for process in ftk.workers() if "ftk.runs.driver" in process.cmdline()]
+    (driver,) = ftk.workers("ftk.runs.driver")
     return driver
 
 
@@ -174,7 +174,7 @@ def test_a_killed_driver_leaves_an_orphan_that_resume_stops_in_order(ftk, toy_co
 
 def test_a_killed_trainer_is_told_and_resume_goes_on_from_its_checkpoint(ftk, toy_config: Path, whole_result) -> None:
     process = _start_and_wait_for_checkpoint(ftk, toy_config)
-    (trainer,) = [worker for worker in ftk.workers() if "ftk_toy" in worker.cmdline()]
+    (trainer,) = ftk.workers("ftk_toy")
     trainer.kill()
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1

@@ -107,9 +107,13 @@ class Ftk:
             with suppress(psutil.NoSuchProcess):
                 worker.kill()
 
-    def workers(self) -> list[psutil.Process]:
-        """All processes that work on any of these runs: drivers, commands, and whatever they have started."""
-        return _with_variable("FTK_RUN", f"{self.runs}/")
+    def workers(self, part: str | None = None) -> list[psutil.Process]:
+        """All processes that work on any of these runs: drivers, commands, and whatever they have started.
+
+        :param part: only those that have this among their arguments, such as the name of a module.
+        """
+        found = _with_variable("FTK_RUN", f"{self.runs}/")
+        return found if part is None else [process for process in found if part in _arguments(process)]
 
     def servers(self) -> list[psutil.Process]:
         """All processes of servers of these runs."""
@@ -120,6 +124,14 @@ def _as_at_a_terminal() -> None:
     """Take signals as a shell's command does, also where the tests themselves were started in the background."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+def _arguments(process: psutil.Process) -> list[str]:
+    """The command line of a process; an empty one where it has ended."""
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
 
 
 def _with_variable(name: str, part: str) -> list[psutil.Process]:
