@@ -48,9 +48,11 @@ def test_no_secret_is_anywhere_but_in_the_environment_of_its_processes(
 def test_what_a_run_needs_is_missed_before_it_starts(far: Ftk, subject: Subject, standin: Any) -> None:
     call = ("run", "config.yml", "--plugin", "abacus.py", "--set")
     unknown = far(*call, "ftk.modal.secrets=[nobodys]")
-    assert (unknown.returncode, unknown.stderr) == (
+    warning, *told = unknown.stderr.splitlines()
+    assert warning.startswith("warning: config.yml:7: no GPU is hired")
+    assert (unknown.returncode, told) == (
         2,
-        "error: Modal has no secret 'nobodys'\n  `modal secret create nobodys NAME=VALUE` makes it\n",
+        ["error: Modal has no secret 'nobodys'", "  `modal secret create nobodys NAME=VALUE` makes it"],
     )
     unset = far(*call, "ftk.modal.variables=[NOT_SET]")
     assert unset.returncode == 2
