@@ -98,8 +98,8 @@ class LocalBackend:
 
     def submit(self, run_id: str, arguments: Sequence[str], config: Mapping[str, Any]) -> None:
         """Start the driver in a session of its own, so that a closed terminal does not reach it."""
-        folder = self._folder(run_id)
         lock = self._take(run_id)
+        folder = self._folder(run_id)
         # -P: a file of the person's in the current folder must not take the place of a module.
         # The stop signals are held back in the driver until it can answer them.
         with (folder / LOG_FILE).open("ab") as log, held_back(signal.SIGTERM, signal.SIGINT):
@@ -116,14 +116,19 @@ class LocalBackend:
 
     def _take(self, run_id: str) -> RunLock:
         """The run's lock, which the driver and its commands inherit; orphaned commands are stopped first."""
-        folder = self._folder(run_id)
-        lock = RunLock.take(folder)
+        lock = self._try_lock(run_id)
         if lock is None and self.activity(run_id) == "orphaned":
-            stop(workers(folder), GRACE)
-            lock = RunLock.take(folder)
+            stop(workers(self._folder(run_id)), GRACE)
+            lock = self._try_lock(run_id)
         if lock is None:
             raise UsageError(f"{run_id} is being worked on", f"`ftk attach {run_id}` shows it")
         return lock
+
+    def _try_lock(self, run_id: str) -> RunLock | None:
+        try:
+            return RunLock.take(self._folder(run_id))
+        except FileNotFoundError:
+            raise UsageError(f"{run_id} was removed meanwhile", "`ftk runs` lists the others") from None
 
     def activity(self, run_id: str) -> Activity:
         """Who holds the run's lock: its driver, or only a command that outlived it."""
@@ -145,7 +150,7 @@ class LocalBackend:
         """Give the folder a name that no run has, then remove it; its lock is held meanwhile."""
         if server := self._servers.of_run(run_id):
             raise UsageError(f"{run_id} is being served", f"`ftk serve --stop {server.id}` ends that")
-        lock = RunLock.take(self._folder(run_id))
+        lock = self._try_lock(run_id)
         if lock is None:
             raise UsageError(f"{run_id} is being worked on", f"`ftk cancel {run_id}` stops it")
         try:

@@ -27,13 +27,18 @@ class RunLock:
 
     @classmethod
     def take(cls, folder: Path) -> "RunLock | None":
-        """The lock, or None while somebody holds it."""
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        """The lock, or None while somebody holds it.
+
+        :raises FileNotFoundError: where the run is removed, or was while its lock was waited for.
+        """
+        path = folder / ".lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         # More than one try, since somebody who only looks (`is_held`) holds it for an instant.
         for attempt in range(TRIES):
             if attempt:
                 time.sleep(BETWEEN_TRIES)
             if _lock(descriptor):
+                _check_place(descriptor, path)
                 return cls(descriptor)
         os.close(descriptor)
         return None
@@ -53,6 +58,15 @@ class RunLock:
     def hand_over(self) -> None:
         """Leave the lock to the processes that inherited it."""
         os.close(self.descriptor)
+
+
+def _check_place(descriptor: int, path: Path) -> None:
+    """Close the lock where it no longer lies at its path: whoever held it before has moved the folder away."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        os.close(descriptor)
+        raise
 
 
 def _lock(descriptor: int) -> bool:

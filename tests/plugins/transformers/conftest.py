@@ -97,7 +97,7 @@ class Job:
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         path = self.folder / "events.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
+        lines = path.read_text().split("\n")[:-1] if path.exists() else []  # the last one may be half-written
         return [event for event in map(json.loads, lines) if event["kind"] == kind]
 
 
