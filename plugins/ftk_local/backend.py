@@ -98,8 +98,8 @@ class LocalBackend:
 
     def submit(self, run_id: str, arguments: Sequence[str], config: Mapping[str, Any]) -> None:
         """Start the driver in a session of its own, so that a closed terminal does not reach it."""
-        lock = self._take(run_id)
         folder = self._folder(run_id)
+        lock = self._take(run_id)
         # -P: a file of the person's in the current folder must not take the place of a module.
         # The stop signals are held back in the driver until it can answer them.
         with (folder / LOG_FILE).open("ab") as log, held_back(signal.SIGTERM, signal.SIGINT):

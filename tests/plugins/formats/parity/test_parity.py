@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ftk.plugin import Artifact, Cache, Config, Run, complete, hookimpl
 from ftk.testing.tiny_model import write_tiny_model
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[3]
 
 SPEC = importlib.util.spec_from_file_location("cases", HERE / "cases.py")
 assert SPEC is not None and SPEC.loader is not None
@@ -101,24 +103,25 @@ def write_older_llama(folder: Path) -> Path:
     return folder
 
 
-def find_smollm2() -> Path | None:
-    """The folder of SmolLM2, where a run of the quickstart has left it in a cache."""
-    kept = os.environ.get("FTK_TEST_CACHE") or Path.home() / ".cache"
-    return next((file.parent for file in Path(kept).glob("ftk/models/*/chat_template.jinja")), None)
-
-
-def copy_smollm2(folder: Path) -> Path:
-    """The tokenizer of SmolLM2."""
-    found = find_smollm2()
-    assert found
+def write_smollm2(folder: Path) -> Path:
+    """The tokenizer of SmolLM2, as the quickstart fetches it; `FTK_TEST_CACHE` keeps the model for other tests."""
+    kept = os.environ.get("FTK_TEST_CACHE")
+    cache = Path(kept) / "ftk" if kept else folder.with_name("cache")
+    runs = folder.with_name("runs")
+    ftk = Path(sysconfig.get_path("scripts")) / "ftk"
+    variables = {"FTK_CACHE_DIR": str(cache), "FTK_RUNS_DIR": str(runs)}
+    argv = [ftk, "run", ROOT / "configs" / "quickstart.yml", "--until", "prepare_model"]
+    done = subprocess.run(argv, env={**os.environ, **variables}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [manifest] = runs.glob("*/stages/prepare_model.json")
+    found = cache / json.loads(manifest.read_text())["result"]["folder"].removeprefix("cache:")
     folder.mkdir()
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         shutil.copy(found / name, folder / name)
     return folder
 
 
-MODELS = {"llama-like": write_llama_like, "older-llama": write_older_llama, "smollm2": copy_smollm2}
-MADE = ("llama-like", "older-llama")
+MODELS = {"llama-like": write_llama_like, "older-llama": write_older_llama, "smollm2": write_smollm2}
 
 
 def entry(name: str, folder: Path) -> dict[str, Any]:
@@ -156,8 +159,7 @@ def axolotl_config(name: str, model: Path, folder: Path) -> dict[str, Any]:
 def prepared_by_axolotl(axolotl_python: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """For each model its folder, and what axolotl makes of every case with it: all in one process."""
     folder = tmp_path_factory.mktemp("parity")
-    names = MODELS if find_smollm2() else MADE
-    models = {name: MODELS[name](folder / name) for name in names}
+    models = {name: write(folder / name) for name, write in MODELS.items()}
     configs = {
         f"{kind} {name}": axolotl_config(name, model, folder / f"files-{kind}")
         for kind, model in models.items()
@@ -176,8 +178,6 @@ def prepared_by_axolotl(axolotl_python: str, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="session", params=MODELS)
 def prepared(request: pytest.FixtureRequest, prepared_by_axolotl: dict[str, Any]) -> Any:
     """The folder of a model, and what axolotl made of every case with it."""
-    if request.param not in prepared_by_axolotl:
-        pytest.skip("the cache holds no SmolLM2; `ftk run configs/quickstart.yml` fetches it")
     return prepared_by_axolotl[request.param]
 
 
