@@ -168,6 +168,7 @@ def prepared_by_axolotl(axolotl_python: str, tmp_path_factory: pytest.TempPathFa
     (folder / "cases.json").write_text(json.dumps(configs))
     argv = [axolotl_python, str(HERE / "in_axolotl.py"), str(folder / "cases.json"), str(folder / "out.json")]
     quiet = {"AXOLOTL_DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HOME": str(folder)}
+    quiet["TMPDIR"] = str(folder)  # where axolotl leaves a copy of each config
     with (folder / "log.txt").open("w") as log:
         done = subprocess.run(argv, cwd=folder, env={**os.environ, **quiet}, stdout=log, stderr=subprocess.STDOUT)
     assert done.returncode == 0, (folder / "log.txt").read_text()[-3000:]
