@@ -98,6 +98,18 @@ class StagedData(Result):
 
 
 @dataclass(frozen=True)
+class FetchedModel:
+    """Files that `base_model` names, as they came.
+
+    :param path: a folder as Hugging Face models have it, or one file (`.gguf`) to be converted.
+    :param digest: identity of the content, such as a commit or a hash.
+    """
+
+    path: Artifact
+    digest: str
+
+
+@dataclass(frozen=True)
 class PreparedModel(Result):
     """A base model ready to be read.
 

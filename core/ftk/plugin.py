@@ -3,11 +3,21 @@
 from ftk import files
 from ftk.accelerator import Accelerator, find_accelerator
 from ftk.advice import SMALLER, Advice
-from ftk.artifacts import Artifact, Completions, Losses, MergedModel, Model, PreparedModel, StagedData, TrainedModel
+from ftk.artifacts import (
+    Artifact,
+    Completions,
+    FetchedModel,
+    Losses,
+    MergedModel,
+    Model,
+    PreparedModel,
+    StagedData,
+    TrainedModel,
+)
 from ftk.backend import Activity, Backend, Stored
 from ftk.command import INHERIT, PYTHON, Command, Environment, Resources
 from ftk.config.inlining import JSON_FILE
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk.config.schema import Schema, complete, find_problems
 from ftk.data.chat import ChatTemplate, TemplateRefusal, choose_template, template_problem
 from ftk.data.formats import (
@@ -15,12 +25,7 @@ from ftk.data.formats import (
     TOKENISED,
     USER_DEFINED,
     DatasetFormat,
-    Flat,
-    Pair,
-    RowError,
-    Segment,
     Turns,
-    Unpaired,
     bind,
     entry_problems,
     kind_of_data,
@@ -28,6 +33,7 @@ from ftk.data.formats import (
     options_of_format,
 )
 from ftk.data.hub import Repository, download
+from ftk.data.rows import Flat, Pair, RowError, Segment, Unpaired
 from ftk.data.sources import COMPRESSED, KINDS, LOCATED, DataSet, data_sets, is_there, kind_of, plain_suffix
 from ftk.data.tokenised import COLUMNS, UNTRAINED, AnyRow, TokenisedPair, TokenisedRow, TokenisedUnpaired
 from ftk.data.tokenising import RowTokenizer, length_of
@@ -43,7 +49,7 @@ from ftk.loggers.logger import LoggedRun, Logger
 from ftk.reporter import EVENTS_VARIABLE, Reporter
 from ftk.runs.cache import Cache
 from ftk.runs.evaluation import SAMPLES_FILE
-from ftk.runs.run import LOG_FILE, FetchedModel, Run
+from ftk.runs.run import LOG_FILE, Run
 from ftk.server import HOST, PORT, SERVERS, Endpoint, Served, Server
 from ftk.serving.settings import refuse_settings
 

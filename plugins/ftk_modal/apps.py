@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ftk.plugin import FtkError, files
-from ftk_modal import inside
+from ftk_modal import driving, inside
 from ftk_modal.images import Recipe
 from ftk_modal.options import HOURS_24, Names, Options
 from ftk_modal.troubles import told
@@ -86,8 +86,8 @@ class Site:
         if self.is_own:
             driver = {"cpu": DRIVER_CPU, "memory": self.options.block["driver_memory"], "timeout": HOURS_24}
             most = modal.Retries(max_retries=10, initial_delay=0.0)
-            app.function(name="drive", retries=most, **shared, **driver)(inside.drive)
-            app.function(name="visit", **shared, **driver)(inside.visit)
+            app.function(name="drive", retries=most, **shared, **driver)(driving.drive)
+            app.function(name="visit", **shared, **driver)(driving.visit)
         return app  # type: ignore[no-any-return]
 
     def on_cpu(self) -> dict[str, Any]:

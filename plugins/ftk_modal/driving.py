@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ftk.plugin import LOG_FILE, FtkError, files
-from ftk_modal.inside import CACHE, OWN, SUPERSEDED, ended_with
+from ftk_modal.inside import CACHE, OWN, SUPERSEDED, ended_with, unmistakable
 from ftk_modal.mirror import Mirror, reload
 from ftk_modal.options import Names
 from ftk_modal.states import is_working
@@ -37,6 +37,7 @@ AT_ONCE = 2
 """The urgency of what is not to wait for a checkpoint."""
 
 
+@unmistakable()
 def drive(run_id: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
     """Take a run through its stages; see `ftk.runs.driver`.
 
@@ -49,6 +50,7 @@ def drive(run_id: str, arguments: Sequence[str], variables: Mapping[str, str]) -
     return SUPERSEDED if begun is None else work.attend("ftk.runs.driver", begun, work.folder / LOG_FILE)
 
 
+@unmistakable()
 def visit(run_id: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
     """Do a job beside a run; see `ftk.runs.visit`. Nothing but the scratch folder is changed.
 

@@ -47,7 +47,7 @@ def client_errors() -> tuple[type[Exception], ...]:
 
 
 @contextmanager
-def _unmistakable() -> Iterator[None]:
+def unmistakable() -> Iterator[None]:
     """Raise nothing that whoever asks for the result could take for an error of his own client."""
     try:
         yield
@@ -55,23 +55,7 @@ def _unmistakable() -> Iterator[None]:
         raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
 
-@_unmistakable()
-def drive(run_id: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Take a run through its stages; see `ftk_modal.driving`."""
-    from ftk_modal.driving import drive as work
-
-    return work(run_id, arguments, variables)
-
-
-@_unmistakable()
-def visit(run_id: str, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Do a job beside a run; see `ftk_modal.driving`."""
-    from ftk_modal.driving import visit as work
-
-    return work(run_id, arguments, variables)
-
-
-@_unmistakable()
+@unmistakable()
 def execute(order: Mapping[str, Any]) -> int:
     """Run a command in a run's folder; a container that goes on after another one does the same.
 

@@ -9,7 +9,8 @@ import pytest
 from ftk.accelerator import Accelerator
 from ftk.config.marked_yaml import read_yaml
 from ftk.config.overrides import environment_overrides, parse_set
-from ftk.config.resolve import Config, load_resolved, read_config, resolve
+from ftk.config.resolve import read_config, resolve
+from ftk.config.resolved import Config, load_resolved
 from ftk.errors import ProblemsFound, UsageError
 from ftk.hooks.manager import Manager
 from ftk.plugin import hookimpl, stage

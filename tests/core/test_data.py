@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from ftk.data.formats import Segment, name_of_format
+from ftk.data.formats import name_of_format
+from ftk.data.rows import Segment
 from ftk.data.tokenised import UNTRAINED, TokenisedRow
 from ftk.data.tokenising import RowTokenizer
 from ftk.errors import FtkError

@@ -10,7 +10,7 @@ import pytest
 
 from ftk import files
 from ftk.command import INHERIT, Environment
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk.environments.build import Builder
 from ftk.environments.fitting import fitting
 from ftk.environments.installers import VARIABLE, Pip, Uv, chosen_installer

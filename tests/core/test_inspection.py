@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from ftk.artifacts import Artifact, StagedData
 from ftk.cli.drawing import draw_left_out, draw_row, draw_statistics
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk.data.inspection import Staged
 from ftk.data.staged_rows import Part, StagedRow, read_rows
 from ftk.data.statistics import Bar, count

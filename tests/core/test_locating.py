@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk.data.locating import data_problems, located_data, located_models, put_adapter, put_data
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from ftk.config.marked_yaml import read_yaml
 from ftk.config.overrides import parse_set
-from ftk.config.resolve import Config, resolve
+from ftk.config.resolve import resolve
+from ftk.config.resolved import Config
 from ftk.errors import ProblemsFound, UsageError
 from ftk.hooks.manager import Manager
 from ftk.loggers.choosing import find_loggers, keys_without_effect

@@ -7,7 +7,8 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from ftk.data.formats import Segment, Turns
+from ftk.data.formats import Turns
+from ftk.data.rows import Segment
 from ftk.data.tokenising import RowTokenizer
 from ftk.data.turns import write_template
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ftk.config.resolve import Config
+    from ftk.config.resolved import Config
 
 
 def planned(config: "Config", until: str) -> dict[str, str]:

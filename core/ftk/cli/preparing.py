@@ -12,7 +12,7 @@ from ftk.cli.options import PATH, TEXT, from_flags, load_plugins_for, plugin_opt
 if TYPE_CHECKING:
     from ftk.backend import Backend
     from ftk.config.overrides import Override
-    from ftk.config.resolve import Config
+    from ftk.config.resolved import Config
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ from ftk.cli.preparing import Changes, config_options, prepare
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
-    from ftk.config.resolve import Config
+    from ftk.config.resolved import Config
 
 STAGES = ("stage_data", "prepare_model", "train", "merge")
 

@@ -18,7 +18,7 @@ from ftk.serving.starting import Launch, Order, prepare
 from ftk.serving.watching import end_of, is_there, wait_until_ready
 
 if TYPE_CHECKING:
-    from ftk.config.resolve import Config
+    from ftk.config.resolved import Config
     from ftk.hooks.manager import Manager
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -11,7 +11,7 @@ from ftk.cli.options import add_kept_plugins, open_backend
 
 if TYPE_CHECKING:
     from ftk.config.overrides import Override
-    from ftk.config.resolve import Config
+    from ftk.config.resolved import Config
     from ftk.runs.record import RunRecord
 
 

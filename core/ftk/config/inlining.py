@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk.data.locating import locate
 from ftk.errors import Problem, ProblemsFound
 from ftk.hooks.manager import NO_PROVIDER, Manager

@@ -1,78 +1,20 @@
 """One config from file, environment, `--set` and flags, in rising order; every problem told at once with its place."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ftk.config.block import block_schema
-from ftk.config.marked_yaml import MarkedYaml, read_yaml, write_yaml
+from ftk.config.marked_yaml import MarkedYaml, read_yaml
 from ftk.config.overrides import Override, apply, placer
 from ftk.config.providers import choose, engine_on_gpus, keys_of, tells_providers
-from ftk.config.schema import Place, complete, find_problems
+from ftk.config.resolved import Config
+from ftk.config.schema import complete, find_problems
 from ftk.config.unread import unread_choices, unread_keys
 from ftk.environments.choosing import unknown_names
 from ftk.errors import ProblemsFound, UsageError
 from ftk.hooks.loading import DISABLE_VARIABLE, disabled_here, unknown_disabled
 from ftk.hooks.manager import Manager
 from ftk.loggers.choosing import choose_loggers, logger_keys, output_problems
-
-
-@dataclass(frozen=True)
-class Config:
-    """A resolved config: checked, with every default filled in.
-
-    :param values: the keys, as resolved.yml has them.
-    :param place: names the place of a path for a person.
-    """
-
-    values: Mapping[str, Any]
-    place: Place = field(repr=False, compare=False, default=lambda path: "resolved.yml")
-
-    def __getitem__(self, key: str) -> Any:
-        return self.values[key]
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """The value of a top-level key."""
-        return self.values.get(key, default)
-
-    @property
-    def ftk(self) -> Mapping[str, Any]:
-        """The block that engines never see."""
-        block: Mapping[str, Any] = self.values["ftk"]
-        return block
-
-    def setting(self, name: str) -> Any:
-        """The value of a setting below `ftk:`, by its name with dots; None where there is none."""
-        value: Any = self.ftk
-        for step in name.split("."):
-            value = value.get(step) if isinstance(value, Mapping) else None
-        return value
-
-    def provider(self, stage: str) -> str:
-        """Who provides a stage in this run.
-
-        :raises UsageError: where nobody does, which is an error only to whoever asks for it.
-        """
-        name = self.ftk["engine"] if stage == "train" else self.ftk["stages"].get(stage)
-        if name is None:
-            raise UsageError(f"no plugin of this run provides {stage}", "`ftk plugins` lists what is installed")
-        return str(name)
-
-    @property
-    def timeout(self) -> float | None:
-        """Seconds that a command may take, from `ftk.resources.timeout`."""
-        return _seconds(self.ftk["resources"]["timeout"])
-
-    def dump(self) -> str:
-        """The values as YAML."""
-        return write_yaml(self.values)
-
-
-def _seconds(text: str | float | None) -> float | None:
-    if text is None or isinstance(text, (int, float)):
-        return text
-    return float(text.rstrip("smhd")) * {"m": 60, "h": 3600, "d": 86400}.get(text[-1], 1)
 
 
 def read_config(path: Path) -> MarkedYaml:
@@ -137,8 +79,3 @@ def named_plugins(raw: MarkedYaml, overrides: Sequence[Override]) -> tuple[list[
     lists = [block.get(key) if isinstance(block, dict) else None for key in ("plugins", "disable_plugins")]
     files, disabled = ([item for item in found or [] if isinstance(item, str)] for found in lists)
     return files, disabled
-
-
-def load_resolved(text: str) -> Config:
-    """The config that a run's resolved.yml holds."""
-    return Config(read_yaml(text, "resolved.yml").values)

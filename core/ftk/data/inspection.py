@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from ftk import files
 from ftk.artifacts import StagedData
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk.errors import UsageError
 from ftk.home import Home
 from ftk.hooks.manager import Manager

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ftk import files
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk.data.sources import COMPRESSED, ELSEWHERE, LOCATED, DataSet, data_sets, exists, is_there
 from ftk.errors import Problem, UsageError
 

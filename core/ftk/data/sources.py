@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ftk.errors import UsageError
 
 if TYPE_CHECKING:
-    from ftk.config.resolve import Config
+    from ftk.config.resolved import Config
 
 KINDS = {
     ".jsonl": "json",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftk.data.chat import ChatTemplate, choose_template
-from ftk.data.formats import Flat, Pair, Segment, Unpaired
+from ftk.data.rows import Flat, Pair, Segment, Unpaired
 from ftk.data.tokenised import UNTRAINED, AnyRow, TokenisedPair, TokenisedRow, TokenisedUnpaired
 from ftk.data.tokenizer import NAMED, TOKENIZER_FILE, own_template, read_named, text_of
 from ftk.errors import FtkError, UsageError

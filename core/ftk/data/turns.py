@@ -17,7 +17,7 @@ from ftk.data.formats import DatasetFormat, TemplateFormat, Turns, name_of_forma
 from ftk.data.tokenising import RowTokenizer
 
 if TYPE_CHECKING:
-    from ftk.config.resolve import Config
+    from ftk.config.resolved import Config
 
 SAMPLES = ("what", " what", "\nwhat", "What is 1?\n", "[what]", "# what")
 """Beginnings of prompts by which it is seen how the tokenizer begins a text."""

@@ -12,7 +12,7 @@ from ftk.errors import PluginError, Problem
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
-    from ftk.config.resolve import Config
+    from ftk.config.resolved import Config
     from ftk.hooks.manager import Manager
 
 ENVIRONMENTS: Schema = {

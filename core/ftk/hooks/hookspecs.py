@@ -18,16 +18,26 @@ from ftk.config.schema import Schema
 
 if TYPE_CHECKING:
     from ftk.advice import Advice
-    from ftk.artifacts import Artifact, Completions, Losses, MergedModel, Model, PreparedModel, StagedData, TrainedModel
+    from ftk.artifacts import (
+        Artifact,
+        Completions,
+        FetchedModel,
+        Losses,
+        MergedModel,
+        Model,
+        PreparedModel,
+        StagedData,
+        TrainedModel,
+    )
     from ftk.backend import Backend
     from ftk.command import Environment
-    from ftk.config.resolve import Config
+    from ftk.config.resolved import Config
     from ftk.data.formats import DatasetFormat
     from ftk.diagnosis import Diagnosis
     from ftk.errors import Problem
     from ftk.home import Home
     from ftk.loggers.logger import Logger
-    from ftk.runs.run import FetchedModel, Run
+    from ftk.runs.run import Run
     from ftk.server import Endpoint, Served
 
 VERSION = 1

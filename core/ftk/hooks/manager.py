@@ -6,7 +6,17 @@ from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from ftk.accelerator import Kind
-from ftk.artifacts import Artifact, Completions, Losses, MergedModel, Model, PreparedModel, StagedData, TrainedModel
+from ftk.artifacts import (
+    Artifact,
+    Completions,
+    FetchedModel,
+    Losses,
+    MergedModel,
+    Model,
+    PreparedModel,
+    StagedData,
+    TrainedModel,
+)
 from ftk.command import Environment
 from ftk.config.schema import Schema
 from ftk.errors import PluginError, UsageError
@@ -18,13 +28,13 @@ from ftk.server import Endpoint
 if TYPE_CHECKING:
     from ftk.advice import Advice
     from ftk.backend import Backend
-    from ftk.config.resolve import Config
+    from ftk.config.resolved import Config
     from ftk.data.formats import DatasetFormat
     from ftk.diagnosis import Diagnosis
     from ftk.errors import Problem
     from ftk.home import Home
     from ftk.loggers.logger import Logger
-    from ftk.runs.run import FetchedModel, Run
+    from ftk.runs.run import Run
     from ftk.server import Served
 
 NO_PROVIDER = "none"
@@ -150,10 +160,8 @@ class Manager(Registry):
 
     # Hooks that every plugin is asked
 
-    def fetch_model(self, run: "Run", ref: str, tokenizer_only: bool) -> "FetchedModel | None":
+    def fetch_model(self, run: "Run", ref: str, tokenizer_only: bool) -> FetchedModel | None:
         """See `hookspecs.fetch_model`."""
-        from ftk.runs.run import FetchedModel
-
         given = {"run": run, "ref": ref, "tokenizer_only": tokenizer_only}
         # A download may take its time, and fail for reasons that are no plugin's fault.
         for plugin in self.implementers("fetch_model"):

@@ -12,7 +12,7 @@ from ftk.hooks.loading import reason
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
-    from ftk.config.resolve import Config
+    from ftk.config.resolved import Config
     from ftk.hooks.manager import Manager
     from ftk.loggers.logger import Logger
 

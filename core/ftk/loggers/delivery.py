@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ftk.artifacts import Artifact
+from ftk.config.resolved import RESOLVED_FILE
 from ftk.loggers.logger import LoggedRun, Logger
-from ftk.runs.create import CONFIG_FILE, RESOLVED_FILE
+from ftk.runs.create import CONFIG_FILE
 from ftk.runs.evaluation import SAMPLES_FILE
 from ftk.runs.events import Event
 from ftk.runs.pipeline import SUMMARY_FILE

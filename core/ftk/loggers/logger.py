@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftk.config.resolve import Config, load_resolved
+from ftk.config.resolved import RESOLVED_FILE, Config, load_resolved
 from ftk.config.schema import Schema
-from ftk.runs.create import RESOLVED_FILE
 
 
 @dataclass(frozen=True)

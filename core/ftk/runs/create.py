@@ -12,7 +12,8 @@ from ftk.backend import Backend
 from ftk.command import INHERIT
 from ftk.config.inlining import inlined
 from ftk.config.overrides import Override
-from ftk.config.resolve import Config, read_config, resolve
+from ftk.config.resolve import read_config, resolve
+from ftk.config.resolved import RESOLVED_FILE, Config
 from ftk.data.locating import data_problems, located_data, located_models, put_adapter, put_data
 from ftk.environments.choosing import choose
 from ftk.errors import Notice, Problem, ProblemsFound, UsageError
@@ -22,7 +23,6 @@ from ftk.loggers.choosing import find_loggers, refuse_missing
 from ftk.runs.names import new_id
 
 CONFIG_FILE = "config.yml"
-RESOLVED_FILE = "resolved.yml"
 PLUGINS_FOLDER = "plugins"
 
 DRAFT = "ftk-draft-"

@@ -13,12 +13,12 @@ from typing import Any
 
 from ftk import files
 from ftk.config.overrides import parse_set
+from ftk.config.resolved import RESOLVED_FILE
 from ftk.errors import Cancelled, FtkError, UsageError
 from ftk.hooks.manager import Manager
 from ftk.hooks.stages import RUN_STAGES
 from ftk.loggers.choosing import keys_without_effect
 from ftk.loggers.logged import logged, sync
-from ftk.runs.create import RESOLVED_FILE
 from ftk.runs.evaluation import evaluate
 from ftk.runs.events import BEGINNING, SYNCED
 from ftk.runs.failure import told

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from ftk.config.marked_yaml import read_yaml
 from ftk.config.overrides import Override
-from ftk.config.resolve import Config, load_resolved, resolve
+from ftk.config.resolve import resolve
+from ftk.config.resolved import RESOLVED_FILE, Config, load_resolved
 from ftk.home import Home
 from ftk.hooks.manager import Manager
 from ftk.hooks.trust import read_plugin_file
 from ftk.runs.cache import Cache
-from ftk.runs.create import RESOLVED_FILE
 from ftk.runs.events import FOLDER
 from ftk.runs.record import RunRecord
 from ftk.runs.run import Run

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftk.data.formats import PromptFormat, RowError, bind, name_of_format, options_of_format
+from ftk.data.formats import PromptFormat, bind, name_of_format, options_of_format
+from ftk.data.rows import RowError
 from ftk.errors import Problem, ProblemsFound, UsageError
 
 if TYPE_CHECKING:

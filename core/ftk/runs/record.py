@@ -6,11 +6,10 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, cast
 
 from ftk.backend import Backend
-from ftk.config.resolve import Config, load_resolved
+from ftk.config.resolved import RESOLVED_FILE, Config, load_resolved
 from ftk.errors import UsageError
 from ftk.hooks.loading import PluginFile
 from ftk.hooks.stages import RUN_STAGES
-from ftk.runs.create import RESOLVED_FILE
 from ftk.runs.events import DRIVER_FILE, STATELESS, Event, EventReader, parse_events
 from ftk.runs.names import LATEST, name_in
 from ftk.runs.pipeline import EVALUATIONS_FOLDER, STAGES_FOLDER, SUMMARY_FILE

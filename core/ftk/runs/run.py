@@ -2,16 +2,15 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ftk import files
 from ftk.accelerator import Accelerator
 from ftk.advice import find_advice
-from ftk.artifacts import Artifact
+from ftk.artifacts import Artifact, FetchedModel
 from ftk.command import Command, Environment
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk.data.locating import ADAPTER
 from ftk.data.sources import data_sets
 from ftk.data.tokenizer import REVISION as TOKENIZER_REVISION
@@ -36,18 +35,6 @@ SHIPPED = ("__init__.py", "reporter.py")
 
 TAIL = 20_000
 """Bytes at the end of a command's output in which known failures are looked for."""
-
-
-@dataclass(frozen=True)
-class FetchedModel:
-    """Files that `base_model` names, as they came.
-
-    :param path: a folder as Hugging Face models have it, or one file (`.gguf`) to be converted.
-    :param digest: identity of the content, such as a commit or a hash.
-    """
-
-    path: Artifact
-    digest: str
 
 
 class Run:

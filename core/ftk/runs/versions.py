@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from ftk import __version__
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk.hooks.loading import find_plugins
 from ftk.hooks.manager import NO_PROVIDER, Manager
 

@@ -6,7 +6,7 @@ from ftk.config.schema import Schema
 from ftk.errors import UsageError
 
 if TYPE_CHECKING:
-    from ftk.config.resolve import Config
+    from ftk.config.resolved import Config
 
 PORT = 8000
 LOOPBACK = "127.0.0.1"

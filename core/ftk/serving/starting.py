@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ftk.command import Environment
 from ftk.config.overrides import Override
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk.environments.choosing import choose
 from ftk.errors import UsageError
 from ftk.hooks.manager import Manager

@@ -9,7 +9,8 @@ from typing import Any
 from ftk import files
 from ftk.config.schema import complete
 from ftk.data.chat import TEMPLATE_FILE
-from ftk.data.formats import DatasetFormat, Flat, RowError, bind
+from ftk.data.formats import DatasetFormat, bind
+from ftk.data.rows import Flat, RowError
 from ftk.data.tokenising import RowTokenizer
 from ftk.testing.checks import Check
 from ftk.testing.tiny_model import write_tiny_model

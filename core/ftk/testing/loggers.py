@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ftk import files
-from ftk.config.resolve import Config
+from ftk.config.resolved import RESOLVED_FILE, Config
 from ftk.loggers.logger import LoggedRun, Logger
-from ftk.runs.create import CONFIG_FILE, RESOLVED_FILE
+from ftk.runs.create import CONFIG_FILE
 from ftk.testing.checks import Check
 
 ENDINGS = ("finished", "failed", "cancelled", "died")

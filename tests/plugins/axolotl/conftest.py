@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 
 
 @pytest.fixture

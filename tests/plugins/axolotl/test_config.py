@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk.errors import ProblemsFound
 from ftk.hooks.manager import Manager
 from ftk.runs.create import prepare_config

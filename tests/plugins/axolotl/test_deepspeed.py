@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk_axolotl.deepspeed import content_of, find_deepspeed_problems, in_float32, preset_names
 
 AXOLOTLS = [

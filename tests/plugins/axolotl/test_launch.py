@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from ftk.command import PYTHON
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk_axolotl.launch import argv, find_launch_problems, variables
 
 

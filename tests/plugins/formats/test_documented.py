@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import ftk_formats.plugin
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk.data.locating import data_problems, located_data
 from ftk.hooks.manager import Manager
 from ftk.plugin import LOCATED, complete, data_sets

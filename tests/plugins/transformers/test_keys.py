@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, TrainingArguments
 
-from ftk.config.resolve import Config
+from ftk.config.resolved import Config
 from ftk_transformers.arguments import argument_values
 from ftk_transformers.checks import find_problems
 from ftk_transformers.command import CommandError
