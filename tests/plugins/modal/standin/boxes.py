@@ -141,6 +141,8 @@ def _hide(layer: Path, path: Path, keep: set[Path]) -> None:
         for child in path.iterdir():
             _hide(layer, child, keep)
         return
+    if any((layer / folder.relative_to("/")).is_char_device() for folder in path.parents):
+        return  # with the folder around it, such as a checkout in the folder for temporary files
     place = _place(layer, path)
     if not place.exists():
         os.mknod(place, stat.S_IFCHR, os.makedev(0, 0))  # a whiteout of overlayfs
