@@ -27,6 +27,9 @@ FALLBACK = "tokenizer_default_fallback_"
 
 _FOLDER = Path(__file__).parent / "templates"
 
+_SAME = {"aya": "cohere", "gemma3n": "gemma3", "qwen3_5": "qwen3"}
+"""Templates that render text as another one does."""
+
 
 class TemplateRefusal(Exception):
     """A chat template does not render these messages, for the reason that it gives."""
@@ -64,7 +67,7 @@ class ChatTemplate:
 
 def template_names() -> list[str]:
     """The templates that a config may name."""
-    return sorted(path.stem for path in _FOLDER.glob("*.jinja"))
+    return sorted([*(path.stem for path in _FOLDER.glob("*.jinja")), *_SAME])
 
 
 def template_problem(choice: str | None, given: str | None) -> tuple[str, str] | None:
@@ -77,9 +80,19 @@ def template_problem(choice: str | None, given: str | None) -> tuple[str, str] |
     name = (choice or OWN).removeprefix(FALLBACK)
     if name in (GIVEN, OWN, *template_names()):
         return _syntax_problem(given) if given else None
-    near = get_close_matches(name, [GIVEN, OWN, *template_names()], n=1)
-    remedy = f"did you mean `{near[0]}`?" if near else f"those known: {', '.join([OWN, GIVEN, *template_names()])}"
-    return f"there is no chat template {name!r}", remedy
+    return f"there is no chat template {name!r}", _remedy(name)
+
+
+def _remedy(name: str) -> str:
+    """What to name in place of an unknown template; one with another number is for another model."""
+    alike = [known for known in (GIVEN, OWN, *template_names()) if _digits(known) == _digits(name)]
+    near = get_close_matches(name, alike, n=1)
+    others = f"`{OWN}` is the model's own, and `chat_template_jinja` takes any"
+    return f"did you mean `{near[0]}`? {others}" if near else f"{others}; known by name: {', '.join(template_names())}"
+
+
+def _digits(name: str) -> str:
+    return "".join(filter(str.isdigit, name))
 
 
 def _syntax_problem(source: str) -> tuple[str, str] | None:
@@ -112,7 +125,7 @@ def choose_template(choice: str | None, given: str | None, own: str | None) -> s
 
 
 def _named(name: str) -> str:
-    return (_FOLDER / f"{name}.jinja").read_text(encoding="utf-8")
+    return (_FOLDER / f"{_SAME.get(name, name)}.jinja").read_text(encoding="utf-8")
 
 
 @cache
