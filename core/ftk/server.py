@@ -100,6 +100,11 @@ class Server:
     log: str
     since: float
 
+    @property
+    def environment(self) -> str:
+        """The name of the environment that it runs in."""
+        return self.endpoint.command.environment
+
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values."""
         return {**vars(self), "endpoint": self.endpoint.to_json()}

@@ -11,6 +11,7 @@ import pytest
 from ftk.accelerator import Kind
 from ftk.advice import Advice
 from ftk.artifacts import Artifact, MergedModel, PreparedModel, TrainedModel
+from ftk.command import Environment
 from ftk.errors import PluginError, UsageError
 from ftk.hooks import hookspecs
 from ftk.hooks.loading import find_plugins
@@ -269,8 +270,22 @@ def test_the_answers_of_all_plugins_are_joined() -> None:
         return Plugin(advice=advice, config_block=hookimpl(lambda: {name: {"type": "object"}}))
 
     manager = manager_of(a=plugin("a"), b=plugin("b"))
-    assert sorted(item.pattern for item in manager.advice()) == ["a", "b"]
+    assert sorted(item.pattern for item in manager.advice("any")) == ["a", "b"]
     assert sorted(manager.config_blocks()) == ["a", "b"]
+
+
+def test_advice_of_whoever_describes_environments_is_for_their_commands() -> None:
+    def engine(name: str) -> Plugin:
+        described = Environment(name, (), "")
+        return Plugin(
+            advice=hookimpl(lambda: [Advice("out of memory", name, "remedy")]),
+            environment=hookimpl(lambda name: described if name == described.name else None),
+        )
+
+    anybody = Plugin(advice=hookimpl(lambda: [Advice("out of memory", "anybody", "remedy")]))
+    manager = manager_of(anybody=anybody, trainer=engine("trainer"), server=engine("server"))
+    assert [item.meaning for item in manager.advice("trainer")] == ["trainer", "anybody"]
+    assert [item.meaning for item in manager.advice("unknown")] == ["anybody"]
 
 
 def test_the_first_plugin_that_knows_a_name_is_taken() -> None:

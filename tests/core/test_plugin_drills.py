@@ -49,15 +49,15 @@ def form(name: str) -> Things:
 )
 def test_a_hook_that_every_plugin_is_asked_may_fail_without_harm(hook: Callable[[], Any], told: str) -> None:
     manager = manager_of(good=GOOD, bad=Things(advice=hookimpl(hook)))
-    assert [item.pattern for item in manager.advice()] == ["good"]
+    assert [item.pattern for item in manager.advice("any")] == ["good"]
     assert manager.broken == {"bad": told}
-    assert [item.pattern for item in manager.advice()] == ["good"], "a broken plugin is not asked again"
+    assert [item.pattern for item in manager.advice("any")] == ["good"], "a broken plugin is not asked again"
 
 
 def test_a_plugin_that_has_failed_is_told_where_it_is_chosen() -> None:
     bad = Things(advice=hookimpl(lambda: 7), merge=stage(revision=1)(lambda run: None))
     manager = manager_of(bad=bad)
-    manager.advice()
+    manager.advice("any")
     with pytest.raises(PluginError, match="plugin 'bad' is broken: its advice returned int"):
         manager.provider("merge", {"merge": "bad"})
 
@@ -98,7 +98,7 @@ def test_a_hook_that_does_not_return_is_told_while_it_works(monkeypatch: pytest.
 
     manager = manager_of(slow=Things(advice=hookimpl(lambda: told.wait(60) and [])))
     manager.tell = tell
-    manager.advice()
+    manager.advice("any")
     assert messages == [
         "plugin 'slow' has not returned from advice for 0.01 s;"
         " Ctrl-C stops, and FTK_DISABLE_PLUGINS=slow does without it"
@@ -124,4 +124,4 @@ def test_a_hook_that_will_be_gone_is_told_with_the_plugin_that_uses_it(monkeypat
         warnings.simplefilter("error")  # it must not reach whoever only runs ftk
         manager = manager_of(user=GOOD)
     assert manager.outdated == ["plugin 'user': `advice` goes with version 2; use `remedies`"]
-    assert [item.pattern for item in manager.advice()] == ["good"]
+    assert [item.pattern for item in manager.advice("any")] == ["good"]

@@ -99,7 +99,7 @@ def started(launch: Launch, manager: "Manager", signals: list[int]) -> Server:
         if signals:
             raise click.Abort
         if not ready:
-            raise end_of(backend, server, manager.advice())
+            raise end_of(backend, server, manager.advice(server.environment))
         return server
     finally:
         if not ready or signals:
@@ -117,5 +117,5 @@ def _watch(launch: Launch, server: Server, call: Call, signals: list[int]) -> No
     while not signals:
         looks += 1
         if looks % LOOKS_PER_CHECK == 0 and not is_there(launch.record.backend, server):
-            raise end_of(launch.record.backend, server, call.manager.advice())
+            raise end_of(launch.record.backend, server, call.manager.advice(server.environment))
         time.sleep(POLL)

@@ -82,7 +82,7 @@ def talk_with_run(
 
     def refuse_death() -> None:
         if not is_there(place, serving):
-            raise end_of(place, serving, manager.advice())
+            raise end_of(place, serving, manager.advice(serving.environment))
 
     try:
         with _ended_by(signal.SIGTERM, signal.SIGHUP):

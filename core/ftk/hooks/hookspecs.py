@@ -212,8 +212,12 @@ def diagnose() -> "Sequence[Diagnosis]":
 
 
 @hookspec(firstresult=True)
-def advice() -> "Sequence[Advice]":
-    """Known failures and their remedies. Called when a command failed.
+def advice(environment: str) -> "Sequence[Advice]":
+    """Known failures and their remedies. Called when a command or a server failed.
 
+    A plugin that describes environments is asked for the commands in these alone, so that a training's failure is not
+    answered with the remedy of a server; all others are asked for every command.
+
+    :param environment: the name of the one in which it failed.
     :returns: the first whose pattern is found in the output is told.
     """

@@ -227,10 +227,17 @@ class Manager(Registry):
         groups = self.ask_all("diagnose", cast("type[Sequence[Diagnosis]]", Sequence))
         return [item for _, group in groups for item in group]
 
-    def advice(self) -> "list[Advice]":
-        """All plugins' advice; see `hookspecs.advice`."""
-        groups = self.ask_all("advice", cast("type[Sequence[Advice]]", Sequence))
-        return [item for _, group in groups for item in group]
+    def advice(self, environment: str) -> "list[Advice]":
+        """What plugins know of failures of an environment's commands; see `hookspecs.advice`.
+
+        :param environment: its name. Whoever describes it comes first.
+        """
+        describers = self.implementers("environment")
+        found = self.ask_all("environment", Environment, name=environment)
+        owner = next((plugin for plugin, _ in found), None)
+        groups = dict(self.ask_all("advice", cast("type[Sequence[Advice]]", Sequence), environment=environment))
+        others = [item for plugin, group in groups.items() if plugin not in describers for item in group]
+        return [*(groups.get(owner, ()) if owner else ()), *others]
 
 
 def _defaults(providers: Mapping[str, StageDeclaration], accelerator: Callable[[], Kind]) -> list[str]:

@@ -211,7 +211,7 @@ class Run:
 
     def _failure(self, command: Command, code: int, start: int) -> FtkError:
         output = self._output_since(start)
-        advice = find_advice(output, code, self._manager.advice())
+        advice = find_advice(output, code, self._manager.advice(command.environment))
         last = next((line for line in reversed(output.splitlines()) if line.strip()), "it printed nothing")
         name = " ".join(str(part) for part in command.argv[1:3])
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"

@@ -85,7 +85,7 @@ def last_words(backend: Backend, server: Server) -> str:
 def end_of(backend: Backend, server: Server, known: Iterable[Advice]) -> FtkError:
     """Why a server that nobody stopped has ended.
 
-    :param known: what plugins know of failures.
+    :param known: what plugins know of failures in the server's environment.
     """
     output = last_words(backend, server)
     lines = [line.strip() for line in output.splitlines() if line.strip()]
