@@ -7,7 +7,7 @@ from typing import Any
 from ftk.plugin import Config, FtkError, Run, StagedData, files
 from ftk_axolotl import deepspeed
 from ftk_axolotl.cpu import adapted
-from ftk_axolotl.keys import ALL
+from ftk_axolotl.keys import passed_on
 from ftk_axolotl.prepared import Prepared
 from ftk_axolotl.raw import is_raw, raw_keys
 
@@ -38,12 +38,6 @@ def write_engine_config(run: Run, data: StagedData, on_cpu: bool, resumes: bool)
     config["plugins"] = [*(config.get("plugins") or []), PLUGIN]
     config["auto_resume_from_checkpoints"] = True
     files.write_text(run.folder / FILE, Config(config).dump())
-
-
-def passed_on(config: Config) -> dict[str, Any]:
-    """The keys of a run's config that are axolotl's; an empty one is to axolotl as if it were absent."""
-    known = {"base_model", *ALL}
-    return {key: value for key, value in config.values.items() if key in known and value is not None}
 
 
 def _data_keys(run: Run, data: StagedData) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ftk.plugin import JSON_FILE, OUTPUT_DIR, Config, Problem, Schema
 
@@ -71,6 +72,12 @@ def _with_prefixes(fsdp: Schema) -> Schema:
 ALL: Mapping[str, Schema] = _read()
 TRAINING_KEYS: Mapping[str, Schema] = {key: schema for key, schema in ALL.items() if key not in SETTINGS}
 SETTING_KEYS: Mapping[str, Schema] = {key: ALL[key] for key in SETTINGS}
+
+
+def passed_on(config: Config) -> dict[str, Any]:
+    """The keys of a run's config that are axolotl's; an empty one is to axolotl as if it were absent."""
+    known = {"base_model", *ALL}
+    return {key: value for key, value in config.values.items() if key in known and value is not None}
 
 
 def find_retired_keys(config: Config) -> Iterator[Problem]:

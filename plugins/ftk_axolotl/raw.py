@@ -13,6 +13,7 @@ from ftk.plugin import (
     Run,
     Schema,
     StagedData,
+    data_sets,
     entry_problems,
     files,
     template_problem,
@@ -40,6 +41,11 @@ KEYS: Mapping[str, Schema] = {
 def is_raw(config: Config) -> bool:
     """Whether axolotl reads the data sets themselves."""
     return config.provider("stage_data") == PROVIDER
+
+
+def is_by_content(run: Run) -> bool:
+    """Whether the data are known by their content, and not by a name of the hub, whose files may change."""
+    return not is_raw(run.config) or all(item.is_local(run.folder) for item in data_sets(run.config))
 
 
 def stage_raw(run: Run) -> StagedData:

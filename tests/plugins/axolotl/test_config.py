@@ -10,7 +10,7 @@ from ftk.config.resolved import Config
 from ftk.errors import ProblemsFound
 from ftk.hooks.manager import Manager
 from ftk.runs.create import prepare_config
-from ftk_axolotl.engine_config import passed_on
+from ftk_axolotl.keys import passed_on
 
 CONFIG = """\
 base_model: some/model

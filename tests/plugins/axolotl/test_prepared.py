@@ -1,0 +1,110 @@
+"""What axolotl has made of rows is used again where the same would come out, and nowhere else."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftk.config.marked_yaml import read_yaml
+from ftk.config.resolve import resolve
+from ftk.files import write_json
+from ftk.home import Home
+from ftk.hooks.manager import Manager
+from ftk.runs.cache import Cache
+from ftk.runs.run import Run
+from ftk.testing.tiny_model import write_tiny_model
+from ftk_axolotl.checkpoints import MARKER
+from ftk_axolotl.keys import ALL
+from ftk_axolotl.prepared import TRAINING_ONLY, Prepared
+from ftk_axolotl.raw import stage_raw
+
+RAW = {"stages": {"stage_data": "axolotl"}}
+
+ROW = '{"instruction": "1 + 1", "output": "2"}\n'
+
+
+@pytest.fixture(scope="module")
+def manager() -> Manager:
+    return Manager.load()
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, manager: Manager) -> Callable[..., Run]:
+    """Makes a run whose rows go to axolotl as they are; all share a cache."""
+    base = write_tiny_model(tmp_path / "base")
+    home = Home(tmp_path / "runs", tmp_path / "cache")
+
+    def make(name: str, keys: Mapping[str, Any] = {}, path: str = "data.jsonl", rows: str = ROW) -> Run:
+        folder = home.runs / name
+        folder.mkdir(parents=True)
+        (folder / "data.jsonl").write_text(rows)
+        data = [{"path": path, "type": "alpaca"}]
+        values = {"base_model": str(base), "datasets": data, "ftk": {"engine": "axolotl", **RAW}, **keys}
+        write_json(folder / "config.json", values)
+        config = resolve(read_yaml((folder / "config.json").read_text(), "config.yml"), [], manager)
+        return Run(folder, Cache(home.cache), config, manager, manager.backend("local", home))
+
+    return make
+
+
+def train(run: Run) -> str:
+    """The rows that a training of this run reads: those that another made, or its own, which it keeps."""
+    prepared = Prepared(run, stage_raw(run))
+    prepared.bring()
+    folder = run.path(prepared.folder)
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        (folder / "rows.arrow").write_text(run.id)
+        write_json(folder / MARKER, {"rows.arrow": len(run.id)})
+    prepared.keep()
+    return (folder / "rows.arrow").read_text()
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"learning_rate": 1e-3, "micro_batch_size": 4, "output_dir": "elsewhere"},
+        {"adapter": "lora", "lora_r": 8, "deepspeed": "zero2", "save_steps": 5},
+        {"train_on_inputs": None},
+    ],
+)
+def test_a_run_that_trains_otherwise_takes_what_is_there(make_run: Callable[..., Run], keys: Mapping[str, Any]) -> None:
+    assert train(make_run("first")) == "first"
+    assert train(make_run("second", keys)) == "first"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"train_on_inputs": True},
+        {"eot_tokens": ["</s>"]},
+        {"chat_template": "jinja", "chat_template_jinja": "{{ messages }}"},
+        {"default_system_message": "Be short."},
+        {"shuffle_before_merging_datasets": True},
+        {"dataset_shard_num": 2, "dataset_shard_idx": 1},
+        {"sequence_len": 64},
+        {"seed": 3},
+        {"val_set_size": 0.5},
+        {"plugins": ["mine.Plugin"]},
+    ],
+    ids=lambda keys: next(iter(keys)),
+)
+def test_a_run_with_other_rows_prepares_its_own(make_run: Callable[..., Run], keys: Mapping[str, Any]) -> None:
+    assert train(make_run("first")) == "first"
+    assert train(make_run("second", keys)) == "second"
+
+
+def test_other_content_under_the_same_name_is_prepared(make_run: Callable[..., Run]) -> None:
+    assert train(make_run("first")) == "first"
+    assert train(make_run("second", rows=ROW * 2)) == "second"
+
+
+def test_what_a_name_of_the_hub_meant_is_not_shared(make_run: Callable[..., Run]) -> None:
+    assert train(make_run("first", path="org/rows")) == "first"
+    assert train(make_run("second", path="org/rows")) == "second"
+    assert train(make_run("third")) == "third"
+
+
+def test_the_keys_without_a_part_in_rows_are_axolotls() -> None:
+    assert TRAINING_ONLY < set(ALL)
