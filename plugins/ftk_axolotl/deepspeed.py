@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ftk.plugin import Config, Problem, Schema, find_problems
+from ftk_axolotl.contradictions import find_contradictions
 
 FILE = "deepspeed.json"
 
@@ -103,48 +104,10 @@ def find_deepspeed_problems(config: Config) -> Iterator[Problem]:
         yield Problem(place, f"there is no DeepSpeed config {value!r}", f"give a JSON file, or one of {known}")
         return
     wrong = list(find_problems(content, SCHEMA, config.place, ("deepspeed",)))
-    yield from wrong or _contradictions(config, content, place)
+    yield from wrong or (*find_contradictions(config, content, place), *_find_offload_problems(content, place))
 
 
-def _contradictions(config: Config, content: Mapping[str, Any], place: str) -> Iterator[Problem]:
-    for name in ("bf16", "fp16"):
-        inside, beside = content.get(name, {}).get("enabled"), config.get(name)
-        if isinstance(inside, bool) and isinstance(beside, bool) and inside != beside:
-            yield _contradiction(place, f"{name}.enabled", inside, name, beside)
-    if content.get("bf16", {}).get("enabled") is True and content.get("fp16", {}).get("enabled") is True:
-        yield Problem(place, "the DeepSpeed config enables bf16 and fp16", "enable one of them")
-    pairs = {
-        "gradient_accumulation_steps": "gradient_accumulation_steps",
-        "train_micro_batch_size_per_gpu": "micro_batch_size",
-        "gradient_clipping": "max_grad_norm",
-    }
-    for inner, outer in pairs.items():
-        inside, beside = content.get(inner, "auto"), config.get(outer)
-        if inside != "auto" and beside is not None and inside != beside:
-            yield _contradiction(place, inner, inside, outer, beside)
-    yield from _batch_problems(config, content, place)
+def _find_offload_problems(content: Mapping[str, Any], place: str) -> Iterator[Problem]:
     zero = content.get("zero_optimization", {})
-    if _offloads(zero, "offload_param") and zero.get("stage") != 3:
+    if zero.get("offload_param", {}).get("device", "none") != "none" and zero.get("stage") != 3:
         yield Problem(place, "offload_param needs ZeRO stage 3", 'set "stage": 3, or remove offload_param')
-
-
-def _batch_problems(config: Config, content: Mapping[str, Any], place: str) -> Iterator[Problem]:
-    whole = content.get("train_batch_size", "auto")
-    one = (config.get("micro_batch_size") or 1) * (config.get("gradient_accumulation_steps") or 1)
-    if whole != "auto" and whole % one:
-        message = f"the DeepSpeed config has train_batch_size {whole}, which is no multiple of"
-        yield Problem(
-            place, f"{message} micro_batch_size times gradient_accumulation_steps, {one}", 'write "auto" there'
-        )
-
-
-def _offloads(zero: Mapping[str, Any], key: str) -> bool:
-    return bool(zero.get(key, {}).get("device", "none") != "none")
-
-
-def _contradiction(place: str, inner: str, inside: Any, outer: str, beside: Any) -> Problem:
-    return Problem(
-        place,
-        f"the DeepSpeed config has {inner} {json.dumps(inside)}, but `{outer}` is {json.dumps(beside)}",
-        'write "auto" there (as the presets without `bf16` in their names do), so that one key rules both',
-    )

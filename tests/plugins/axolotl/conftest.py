@@ -13,7 +13,8 @@ def config() -> Callable[..., Config]:
     """Makes a resolved config of these keys."""
 
     def make(**keys: Any) -> Config:
-        block = {"axolotl": {"nproc": None, "launcher": None, "telemetry": False}, "stages": {"stage_data": "formats"}}
-        return Config({"ftk": block, **keys})
+        block = {"nproc": None, "launcher": None, "telemetry": False}
+        stages = {"stage_data": "formats"}
+        return Config({"ftk": {"axolotl": block, "backend": "elsewhere", "stages": stages}, **keys})
 
     return make
