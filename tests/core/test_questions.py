@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from ftk.errors import ProblemsFound
-from ftk.runs.questions import read_questions
+from ftk.errors import ProblemsFound, UsageError
+from ftk.runs.questions import Question, read_questions, requests_of
 
 
 def write(folder: Path, *lines: str) -> Path:
@@ -49,3 +51,12 @@ def test_each_bad_line_is_told_with_its_number(tmp_path: Path, line: str, proble
     assert first.startswith(f"{tmp_path}/q.jsonl:1: ")
     assert second.startswith(f"{tmp_path}/q.jsonl:3: ")
     assert problem in first
+
+
+def test_fields_of_a_format_that_only_the_engine_knows_make_no_prompt() -> None:
+    config = {"datasets": [{"path": "data.jsonl", "type": "engines.own"}]}
+    run: Any = SimpleNamespace(id="one", config=config, dataset_formats=dict)
+    plain = Question("1", {"prompt": "hello"})
+    assert list(requests_of([plain], run)) == [{"prompt": "hello"}]
+    with pytest.raises(UsageError, match=r"engines\.own is known to the engine of one alone\n.*give the prompt as it"):
+        list(requests_of([plain, Question("2", {"question": "why"})], run))

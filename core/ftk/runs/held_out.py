@@ -54,6 +54,10 @@ def _data(
     run: "Run", manager: "Manager", outcome: Outcome, scratch: Artifact, file: str | None
 ) -> tuple[StagedData, str]:
     """The rows to measure on, and the split that they are in."""
+    assert outcome.data is not None
+    if not outcome.data.train_rows:
+        message = f"{run.id} has left its rows to its engine, so that ftk has no tokens to measure"
+        raise UsageError(message, "ask its model instead: `ftk infer`")
     if file:
         entry = {key: value for key, value in run.config["datasets"][0].items() if key not in OF_FILES}
         data = {**entry, "path": (scratch / ATTACHED / file).path}
@@ -61,7 +65,6 @@ def _data(
         run.config = replace(run.config, values=values)
         run.prepared_folder = scratch / "data"
         return manager.stage_data(run.config.provider("stage_data"), run), "train"
-    assert outcome.data is not None
     if not outcome.data.eval_rows:
         raise UsageError(
             f"{run.id} has held no rows out", "give others: --data FILE, or train with val_set_size or test_datasets"

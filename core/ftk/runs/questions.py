@@ -104,13 +104,15 @@ def _filled(questions: Sequence[Question], run: "Run") -> list[list[int]]:
         return []
     from ftk.data.tokenising import RowTokenizer
 
-    tokenizer = RowTokenizer(run.path(run.tokenizer()))
-    entry = run.config["datasets"][0]
+    entry, formats, remedy = run.config["datasets"][0], run.dataset_formats(), "give the prompt as it stands"
     name = name_of_format(entry, run.config.get("rl"))
-    options = options_of_format(entry, run.dataset_formats()[name], run.config)
-    form = bind(run.dataset_formats()[name], tokenizer, options)
+    if name not in formats:
+        raise UsageError(f"the format {name} is known to the engine of {run.id} alone", remedy)
+    tokenizer = RowTokenizer(run.path(run.tokenizer()))
+    options = options_of_format(entry, formats[name], run.config)
+    form = bind(formats[name], tokenizer, options)
     if not isinstance(form, PromptFormat):
-        raise UsageError(f"the format {name} makes no prompt of fields", "give the prompt as it stands")
+        raise UsageError(f"the format {name} makes no prompt of fields", remedy)
     rows, problems = [], []
     for question in questions:
         try:
