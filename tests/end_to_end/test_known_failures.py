@@ -37,7 +37,7 @@ def fill(disk: Path) -> Path:
 def test_a_full_disk_in_training(ftk, toy_config: Path, small_disk: Path) -> None:
     place = {"FTK_RUNS_DIR": str(small_disk / "runs"), "FTK_CACHE_DIR": str(small_disk / "cache")}
     ftk.runs = small_disk / "runs"
-    process = ftk.start("run", toy_config, "--set", "toy_step_seconds=0.3", **place)
+    process = ftk.start("run", toy_config, "--set", "toy_step_seconds=2", **place)
     ftk.wait_for_event("metrics")
     filler = fill(small_disk)
     _, errors = process.communicate(timeout=60)
@@ -45,7 +45,7 @@ def test_a_full_disk_in_training(ftk, toy_config: Path, small_disk: Path) -> Non
     assert "the disk is full" in errors or "No space left on device" in errors  # as trainer or driver meets it first
     assert "free some space" in errors
     filler.unlink()
-    done = ftk("run", "--resume", "latest", **place)
+    done = ftk("run", "--resume", "latest", "--set", "toy_step_seconds=0", **place)
     assert done.returncode == 0, done.stderr
     assert " finished\n" in ftk("runs", **place).stdout
 

@@ -9,10 +9,15 @@ from typing import Any
 import psutil
 import pytest
 
-SLOWLY = ("--set", "toy_step_seconds=0.1")
+from ftk.testing.calls import PATIENCE
+
+SLOWLY = ("--set", "toy_step_seconds=0.3")
 """Leaves time to do something to a training; a setting, so that it may change at any time."""
 
-LONG = ("--set", "max_steps=20")
+STEPS = 200
+
+LONG = ("--set", f"max_steps={STEPS}")
+"""With the above a minute, which nobody waits for; see `_hurry`."""
 
 AT_FULL_SPEED = ("--set", "toy_step_seconds=0")
 
@@ -60,6 +65,11 @@ def _start_and_wait_for_checkpoint(ftk, config: Path):
     return process
 
 
+def _hurry(ftk) -> None:
+    """Let a slow training go on at full speed."""
+    (ftk.run_folder() / "hurry").touch()
+
+
 def _driver(ftk) -> psutil.Process:
     (driver,) = ftk.workers("ftk.runs.driver")
     return driver
@@ -77,7 +87,7 @@ def whole_result(ftk, toy_config: Path) -> dict[str, bytes]:
 def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on_from_it(ftk, toy_config: Path, whole_result) -> None:
     process = _start_and_wait_for_checkpoint(ftk, toy_config)
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, errors
     assert "cancelled" in errors
     assert "Traceback" not in errors
@@ -92,13 +102,13 @@ def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on_from_it(ftk, toy_config: P
 
 
 def test_a_second_ctrl_c_stops_at_once(ftk, toy_config: Path) -> None:
-    process = ftk.start("run", toy_config, "--set", "toy_step_seconds=30")
+    process = ftk.start("run", toy_config, "--set", "toy_step_seconds=600")
     ftk.wait_for_event("training")
     os.killpg(process.pid, signal.SIGINT)
     assert any("Ctrl-C again stops at once" in line for line in process.stderr)
     os.killpg(process.pid, signal.SIGINT)
     # The only step takes longer than this: nothing but impatience can have ended it.
-    process.communicate(timeout=25)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     ftk.assert_nobody_works()
 
@@ -109,8 +119,8 @@ def test_cancel_leaves_a_checkpoint_and_nobody_at_work(ftk, toy_config: Path) ->
     assert done.returncode == 0
     ftk.assert_nobody_works()
     assert f"ftk run --resume {_run_name(ftk)}" in done.stdout
-    assert ftk.events("metrics")[-1]["step"] == _checkpoints(ftk)[-1] < 20
-    process.communicate(timeout=60)
+    assert ftk.events("metrics")[-1]["step"] == _checkpoints(ftk)[-1] < STEPS
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "nothing works on" in ftk("cancel", _run_name(ftk)).stdout
 
@@ -120,8 +130,9 @@ def test_the_run_outlives_its_terminal(ftk, toy_config: Path, number: signal.Sig
     process = _start_and_wait_for_checkpoint(ftk, toy_config)
     # A terminal that is closed tells its whole session.
     os.killpg(process.pid, number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert _state(ftk) == "running"
+    _hurry(ftk)
     assert ftk("attach").returncode == 0
     assert _state(ftk) == "finished"
     assert _result(ftk) == whole_result
@@ -151,9 +162,10 @@ def test_ctrl_c_in_attach_only_lets_go(ftk, toy_config: Path) -> None:
     attached = ftk.start("attach")
     assert attached.stderr.readline()
     os.killpg(attached.pid, signal.SIGINT)
-    attached.communicate(timeout=60)
+    attached.communicate(timeout=PATIENCE)
     assert attached.returncode == 130
     assert _state(ftk) == "running"
+    _hurry(ftk)
     assert ftk("attach").returncode == 0
 
 
@@ -169,14 +181,14 @@ def test_a_killed_driver_leaves_an_orphan_that_resume_stops_in_order(ftk, toy_co
     orphans_steps = [event["step"] for event in _lines(ftk.run_folder() / "events/train-1.jsonl") if "loss" in event]
     _assert_went_on_from(ftk, orphans_steps[-1])
     assert _result(ftk) == whole_result
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
 
 
 def test_a_killed_trainer_is_told_and_resume_goes_on_from_its_checkpoint(ftk, toy_config: Path, whole_result) -> None:
     process = _start_and_wait_for_checkpoint(ftk, toy_config)
     (trainer,) = ftk.workers("ftk_toy")
     trainer.kill()
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "was ended by signal 9: it was killed from outside" in errors
     assert _state(ftk) == "failed"
@@ -187,12 +199,12 @@ def test_a_killed_trainer_is_told_and_resume_goes_on_from_its_checkpoint(ftk, to
 
 
 def test_a_training_that_takes_too_long_is_stopped_in_order(ftk, toy_config: Path, whole_result) -> None:
-    done = ftk("run", toy_config, *LONG, *SLOWLY, "--set", "ftk.resources.timeout=1")
+    done = ftk("run", toy_config, *LONG, *SLOWLY, "--set", "ftk.resources.timeout=5")
     assert done.returncode == 1
-    assert "longer than the 1 seconds of ftk.resources.timeout" in done.stderr
+    assert "longer than the 5 seconds of ftk.resources.timeout" in done.stderr
     ftk.assert_nobody_works()
     last = _checkpoints(ftk)[-1]
-    done = ftk("run", "--resume", _run_name(ftk), *AT_FULL_SPEED, "--set", "ftk.resources.timeout=1m")
+    done = ftk("run", "--resume", _run_name(ftk), *AT_FULL_SPEED, "--set", "ftk.resources.timeout=10m")
     assert done.returncode == 0, done.stderr
     _assert_went_on_from(ftk, last)
     assert _result(ftk) == whole_result
@@ -201,7 +213,9 @@ def test_a_training_that_takes_too_long_is_stopped_in_order(ftk, toy_config: Pat
 def test_of_two_resumes_at_once_one_works_and_one_is_refused(ftk, toy_config: Path) -> None:
     ftk("run", toy_config, *LONG, *SLOWLY, "--until", "prepare_model")
     both = [ftk.start("run", "--resume", _run_name(ftk)) for _ in range(2)]
-    errors = [process.communicate(timeout=60)[1] for process in both]
+    ftk.wait_for(lambda: any(process.poll() is not None for process in both))
+    _hurry(ftk)
+    errors = [process.communicate(timeout=PATIENCE)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2], errors
     (refused,) = [text for process, text in zip(both, errors, strict=True) if process.returncode]
     assert refused.splitlines() == [

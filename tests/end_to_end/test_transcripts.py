@@ -161,7 +161,7 @@ $ ftk attach latest 2>&1 | head -1
 run ftk-...: stage_data, prepare_model, train, merge
 """,
     "a cancelled run is gone on with": """
-$ ftk run config.yml --detach --set toy_step_seconds=0.2
+$ ftk run config.yml --detach --set toy_step_seconds=0.5 --set max_steps=200
 ftk-... is running; `ftk attach ftk-...` shows it
 $ ftk cancel latest
 ftk-... is cancelled; `ftk run --resume ftk-...` goes on
@@ -169,7 +169,7 @@ $ ftk cancel latest
 nothing works on ftk-...; it is cancelled
 $ ftk run --resume latest --engine wandb
 error: --engine: no plugin 'wandb' provides train; those that do: ...toy...
-$ ftk run --resume latest 2>&1 | tail -1
+$ ftk run --resume latest --set toy_step_seconds=0 2>&1 | tail -1
 more:    ftk show ftk-...
 $ ftk runs
 ftk-...  finished

@@ -16,8 +16,11 @@ import psutil
 
 SCRIPTS = sysconfig.get_path("scripts")
 
-PATIENCE = 120.0
-"""Seconds after which a command or a condition that does not come is an error."""
+PATIENCE = 280.0
+"""Seconds after which a command or a condition that does not come is an error: many, since machines may be busy."""
+
+LEAVING = 30.0
+"""Seconds in which whoever is just ending must have ended."""
 
 
 @dataclass
@@ -95,8 +98,10 @@ class Ftk:
 
     def assert_nobody_works(self) -> None:
         """Nothing that works on a run is left; whoever is just ending is given the time for it."""
-        _, alive = psutil.wait_procs(self.workers(), timeout=5)
-        assert not alive, [process.cmdline() for process in alive]
+        deadline = time.monotonic() + LEAVING
+        while (alive := self.workers()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not alive, [_arguments(process) for process in alive]
 
     def kill_all(self) -> None:
         """Kill the calls that have not ended, and everything that works on the runs."""

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
-SLOWLY = ("--set", "toy_step_seconds=0.1", "--set", "max_steps=20")
+from ftk.testing.calls import PATIENCE
+
+SLOWLY = ("--set", "toy_step_seconds=0.3")
+
+LONG = ("--set", "max_steps=200")
 
 
 def _end(process) -> tuple[int, str]:
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert "Traceback" not in errors
     return process.returncode, errors
 
@@ -65,7 +69,7 @@ def test_two_runs_of_one_config_share_the_cache(ftk, toy_config: Path, rubbish) 
 
 @pytest.mark.slow
 def test_two_who_cancel_both_see_the_end(ftk, toy_config: Path) -> None:
-    ftk("run", toy_config, *SLOWLY, "--detach")
+    ftk("run", toy_config, *LONG, *SLOWLY, "--detach")
     ftk.wait_for_event("metrics")
     both = [ftk.start("cancel", "latest") for _ in range(2)]
     assert [_end(process)[0] for process in both] == [0, 0]
@@ -101,7 +105,7 @@ def test_of_two_merges_one_works(ftk, toy_config: Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_that_is_removed_while_it_is_watched_ends_the_watching(ftk, toy_config: Path) -> None:
-    ftk("run", toy_config, *SLOWLY, "--detach")
+    ftk("run", toy_config, *LONG, *SLOWLY, "--detach")
     ftk.wait_for_event("metrics")
     ftk("cancel", "latest")
     watching = ftk.start("logs", "-f", "latest")
