@@ -6,6 +6,7 @@ from typing import Any
 from ftk.files import new_folder, read_json
 from ftk_merge.checkpoint import Checkpoint
 from ftk_merge.companions import write_companions
+from ftk_merge.room import refuse_full_disk, refuse_little_memory
 from ftk_merge.tokenizer import rows_for
 
 
@@ -13,11 +14,14 @@ def merge_by_peft(base: Checkpoint, adapter: Path, target: Path, tokenizer: Path
     """Merge in float32 and round once.
 
     :param dtype: the type in which to store the weights; None for the base model's.
+    :raises MergeError: where the disk or the memory has no room, before anything is read or written.
     """
+    stored = _type(dtype or base.config.get("dtype") or base.config.get("torch_dtype") or "float32")
+    refuse_full_disk(target, sum(tensor.count for tensor in base.tensors.values()) * stored.itemsize)
+    refuse_little_memory(base, adapter)
     with new_folder(target) as folder:
         merged = load_both(base.folder, adapter, tokenizer).merge_and_unload()
-        stored = dtype or base.config.get("dtype") or base.config.get("torch_dtype") or "float32"
-        merged.to(_type(stored)).save_pretrained(folder)
+        merged.to(stored).save_pretrained(folder)
         config = read_json(folder / "config.json")
         write_companions(base.folder, tokenizer, folder, _differences(base.config, config))
 

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from ftk_merge.by_peft import load_both
 from ftk_merge.checkpoint import Checkpoint
+from ftk_merge.memory import free_memory
+from ftk_merge.room import needed_memory
+from ftk_merge.rows import make_rows, read_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-ROWS = 4
-"""Rows that are compared."""
-
-TOKENS = 128
-"""Tokens of a row that are compared, at most."""
 
 TOLERANCE = 2e-5
 """The distance up to which two merges agree, whatever the type in which they are stored.
@@ -35,18 +32,16 @@ ROUNDING: Mapping[str, float] = {"float32": 1e-4, "float16": 0.03, "bfloat16": 0
 It makes a tenth of that at most in the models above: beyond it, peft's own merge must be wrong too.
 """
 
-SPARE = 1 << 29
-"""Bytes that the libraries themselves need."""
-
 
 def compare(base: Path, adapter: Path, merged: Path, data: Path) -> dict[str, Any]:
     """Compare on a few rows; see `MergedModel.parity` for what is returned."""
     checkpoint = Checkpoint.open(merged)
-    rows = read_rows(data)
-    need, free = needed_memory(checkpoint, rows), free_memory()
+    staged = read_rows(data)
+    rows = staged or make_rows(Checkpoint.open(base))
+    need, free = needed_memory(checkpoint, adapter) + _logits_memory(checkpoint, rows), free_memory()
     if need > free:
         return {"ok": None, "text": f"skipped: too large ({need / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free)"}
-    found = measure(base, adapter, checkpoint, rows)
+    found = {**measure(base, adapter, checkpoint, rows), "made_up": not staged}
     return {**found, "text": _text(**found)}
 
 
@@ -82,41 +77,18 @@ def measure(base: Path, adapter: Path, merged: Checkpoint, rows: Sequence[Sequen
 
 def _text(distance: float, rounding: float, dtype: str, **found: Any) -> str:
     limit = ROUNDING[dtype]
+    rows = f"{found['rows']} {'made-up ' if found['made_up'] else ''}rows"
     return (
         f"distance {distance:.2g} {'within' if distance <= TOLERANCE else 'beyond'} the tolerance {TOLERANCE:g},"
-        f" in {found['tokens']} tokens of {found['rows']} rows; rounding to {dtype} makes {rounding:.2g}"
+        f" in {found['tokens']} tokens of {rows}; rounding to {dtype} makes {rounding:.2g}"
         f"{'' if rounding <= limit else f', and explains {limit:g} at most'}, the adapter {found['learned']:.2g}"
     )
 
 
-def read_rows(data: Path) -> list[list[int]]:
-    """The token ids of the first rows, cut to `TOKENS`."""
-    import pyarrow.parquet as pq
-
-    from ftk.plugin import StagedData
-
-    with pq.ParquetFile(data / StagedData.TRAIN) as file:
-        return [_ids(row)[:TOKENS] for row in next(file.iter_batches(ROWS)).to_pylist()]
-
-
-def _ids(row: Mapping[str, Any]) -> list[int]:
-    """The tokens of a row of any kind of data: what is asked, then what is answered."""
-    parts = [row[name] for name in ("input_ids", "prompt_ids", "chosen_ids", "completion_ids") if row.get(name)]
-    return [token for part in parts for token in part]
-
-
-def needed_memory(merged: Checkpoint, rows: Sequence[Sequence[int]]) -> int:
-    """Bytes for one of the models in float32, for changing its largest tensor, and for four times the logits."""
-    sizes = [tensor.count for tensor in merged.tensors.values()]
+def _logits_memory(merged: Checkpoint, rows: Sequence[Sequence[int]]) -> int:
+    """Bytes for four times the logits, in float32."""
     vocabulary = max((tensor.shape[0] for tensor in merged.tensors.values() if tensor.shape), default=0)
-    return 4 * (sum(sizes) + 2 * max(sizes) + 4 * vocabulary * sum(map(len, rows))) + SPARE
-
-
-def free_memory() -> int:
-    """Bytes that can be used without swapping."""
-    import psutil
-
-    return int(psutil.virtual_memory().available)
+    return 4 * 4 * vocabulary * sum(map(len, rows))
 
 
 def load_merged(folder: Path) -> Any:

@@ -1,15 +1,14 @@
 """The command that merges: `python -m ftk_merge.merge BASE ADAPTER TARGET TOKENIZER DTYPE`."""
 
 import os
-import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
-from ftk.files import make_folder, new_folder
+from ftk.files import new_folder
 from ftk.reporter import Reporter
-from ftk_merge.command import MergeError, run_command
+from ftk_merge.command import run_command
 
 KEPT = "base"
 """In place of a type: each tensor keeps its own."""
@@ -69,6 +68,7 @@ def merge(base: str, adapter: str, target: str, tokenizer: str, dtype: str = KEP
 
     from ftk_merge.checkpoint import INDEX
     from ftk_merge.companions import write_companions, write_index
+    from ftk_merge.room import refuse_full_disk
     from ftk_merge.writing import write_shard
 
     refuse_full_disk(Path(target), plan.size)
@@ -85,16 +85,6 @@ def merge(base: str, adapter: str, target: str, tokenizer: str, dtype: str = KEP
         if (checkpoint.folder / INDEX).exists():
             write_index(folder, plan)
         write_companions(checkpoint.folder, Path(tokenizer), folder, plan.config)
-
-
-def refuse_full_disk(target: Path, size: int) -> None:
-    """Stop before anything is written where the disk has no room for `size` bytes.
-
-    :raises MergeError: naming both.
-    """
-    free = shutil.disk_usage(make_folder(target.parent)).free
-    if free < size:
-        raise MergeError(f"the merged model takes {size / 1e9:.1f} GB and {target.parent} has {free / 1e9:.1f} GB free")
 
 
 if __name__ == "__main__":

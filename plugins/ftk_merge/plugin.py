@@ -50,6 +50,9 @@ KEPT_TYPE = "base"
 
 PARITY_FILE = "parity.json"
 
+UNMERGED = "keep the adapter beside the base model: `ftk run --resume RUN --no-merge`"
+"""What can be done where there is no room to merge."""
+
 KEYS: dict[str, Schema] = {"output_dir": OUTPUT_DIR, **TOKENIZER}
 
 
@@ -112,8 +115,13 @@ def advice() -> Sequence[Advice]:
         Advice(
             r"the merged model takes .* GB free",
             "the disk has no room for the merged model",
-            "make room, or keep the adapter beside the base model: `ftk run --resume RUN --no-merge`",
-        )
+            f"make room, or {UNMERGED}",
+        ),
+        Advice(
+            r"merging by peft takes .* GB are free",
+            "memory has no room for the whole model, which peft needs to merge this adapter",
+            f"take a machine with more memory, or {UNMERGED}",
+        ),
     ]
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,9 +13,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
+from ftk.advice import find_advice
+from ftk_merge import room
 from ftk_merge.command import MergeError
 from ftk_merge.companions import OWN
-from ftk_merge.merge import merge, refuse_full_disk
+from ftk_merge.merge import merge
+from ftk_merge.plugin import advice
 from ftk_merge.tensors import read_header
 
 LINEAR = {"target_modules": "all-linear"}
@@ -52,9 +56,11 @@ RESIZED = {
     "tied, both saved": ("tied", {"target_modules": ["q_proj"], "modules_to_save": ["embed_tokens", "lm_head"]}),
 }
 
+PEFTS = {"target_modules": ["q_proj"], "trainable_token_indices": [1, 2]}
+
 TO_PEFT = {
     "a beginning that changes the base": {**LINEAR, "init_lora_weights": "pissa"},
-    "single tokens": {"target_modules": ["q_proj"], "trainable_token_indices": [1, 2]},
+    "single tokens": PEFTS,
 }
 
 
@@ -253,6 +259,28 @@ def test_the_command_ends_in_one_clear_line(make_base, tokenizer: Path, tmp_path
     assert done.stderr == f"{tmp_path} holds no adapter_config.json: it is no adapter\n"
 
 
-def test_a_full_disk_is_told_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(MergeError, match=r"the merged model takes 1000000000.0 GB and .* GB free"):
-        refuse_full_disk(tmp_path / "merged", 10**18)
+@pytest.mark.parametrize("settings", [LINEAR, PEFTS], ids=["tensor by tensor", "by peft"])
+def test_a_merge_that_the_disk_has_no_room_for_writes_nothing(
+    settings: dict[str, Any], make_base, make_adapter, tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = make_base("llama")
+    adapter = make_adapter(base, **settings)
+    size = sum(tensor.size for tensor in read_header(base / "model.safetensors").values())
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=size - 1))
+    with pytest.raises(MergeError, match=r"the merged model takes 0.0 GB and .* GB free"):
+        merge(str(base), str(adapter), str(tmp_path / "out/merged"), str(tokenizer))
+    assert [*(tmp_path / "out").iterdir()] == []
+
+
+def test_a_merge_by_peft_that_memory_has_no_room_for_is_refused(
+    make_base, make_adapter, tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = make_base("llama")
+    adapter = make_adapter(base, **PEFTS)
+    monkeypatch.setattr(room, "free_memory", lambda: 10**8)
+    with pytest.raises(MergeError) as error:
+        merge(str(base), str(adapter), str(tmp_path / "out/merged"), str(tokenizer))
+    assert str(error.value) == "merging by peft takes 0.5 GB of memory, and 0.1 GB are free"
+    assert not (tmp_path / "out").exists() or not [*(tmp_path / "out").iterdir()]
+    found = find_advice(str(error.value), 1, advice())
+    assert found and found.remedy_for("mine").endswith("beside the base model: `ftk run --resume mine --no-merge`")

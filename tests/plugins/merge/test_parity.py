@@ -13,8 +13,11 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from ftk_merge import comparing
+from ftk_merge.checkpoint import Checkpoint
 from ftk_merge.comparing import compare
 from ftk_merge.merge import merge
+from ftk_merge.room import needed_memory
+from ftk_merge.rows import make_rows, read_rows
 
 LINEAR = {"target_modules": "all-linear"}
 
@@ -150,3 +153,59 @@ def test_a_model_that_does_not_fit_into_memory_is_skipped(
     found = compare(base, adapter, merged, data)
     assert found["ok"] is None
     assert found["text"].startswith("skipped: too large (0.5 GB needed")
+
+
+def test_rows_are_made_up_where_the_data_hold_no_token_ids(
+    make_base, make_adapter, tokenizer, tmp_path: Path, run_command
+) -> None:
+    """As where axolotl reads the data sets itself: what is staged then has no `train.parquet`."""
+    base, merged, data = make_base("llama"), tmp_path / "merged", tmp_path / "data"
+    adapter = make_adapter(base, **LINEAR)
+    merge(str(base), str(adapter), str(merged), str(tokenizer))
+    data.mkdir()
+    (data / "samples.jsonl").write_text("")
+    done = run_command("parity", base, adapter, merged, data, tmp_path / "parity.json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "parity.json").read_text())
+    assert (found["ok"], found["made_up"]) == (True, True)
+    assert "in 512 tokens of 4 made-up rows; rounding" in found["text"]
+
+    unmerged = load_file(base / "model.safetensors")
+    save_file(unmerged, merged / "model.safetensors", {"format": "pt"})
+    assert compare(base, adapter, merged, data)["ok"] is False
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"input_ids": []}, {"prompt": ["one", "two"]}, {"input_ids": [[], None]}],
+    ids=["no rows", "rows without token ids", "empty rows"],
+)
+def test_data_without_token_ids_give_no_rows(columns, tmp_path: Path) -> None:
+    kinds = pa.schema([(name, pa.list_(pa.int64()) if "ids" in name else pa.string()) for name in columns])
+    pq.write_table(pa.table(columns, kinds), tmp_path / "train.parquet")
+    assert read_rows(tmp_path) == []
+
+
+def test_made_up_rows_are_always_the_same(make_base) -> None:
+    """A run that is resumed compares what it compared before."""
+    first, second = (make_rows(Checkpoint.open(make_base("llama"))) for _ in range(2))
+    assert first == second
+    assert {0, 95} <= {token for row in first for token in row} <= set(range(96))
+
+
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_the_first_rows_are_read_however_they_lie_in_the_file(count: int, tmp_path: Path) -> None:
+    rows = [[], *([row, *range(200)] for row in range(count))]
+    pq.write_table(pa.table({"input_ids": pa.array(rows, pa.list_(pa.int64()))}), tmp_path / "train.parquet", 1)
+    assert read_rows(tmp_path) == [row[:128] for row in rows[1:5]]
+
+
+def test_the_adapters_own_weights_count_as_memory(make_base, make_adapter) -> None:
+    base = Checkpoint.open(make_base("llama"))
+    adapter = make_adapter(base.folder, **LINEAR, modules_to_save=["lm_head"])
+    weights = load_file(adapter / "adapter_model.safetensors")
+    with_it = needed_memory(base, adapter)
+    save_file(
+        {name: weight for name, weight in weights.items() if "lora" in name}, adapter / "adapter_model.safetensors"
+    )
+    assert with_it - needed_memory(base, adapter) == 4 * 96 * 32
