@@ -17,8 +17,11 @@ from ftk.loggers.unsent import count_unsent, unsent_text
 
 SENDER = "ftk.loggers.sender"
 
-LATENESS = 2.0
-"""Seconds after its limit at which a process that has not ended by itself is killed."""
+LATENESS = 10.0
+"""Seconds after its limit at which a process that has not ended by itself is killed: some begin late, being nice."""
+
+HARDLY_ANY = 2.0
+"""The same where nobody wants to wait."""
 
 
 class Senders:
@@ -53,8 +56,8 @@ class Senders:
         :param now: leave them hardly any time for it.
         :returns: what is not sent and why, by the loggers' names.
         """
-        drain = 0.0 if now else self._drain
-        until = None if drain is None else time.monotonic() + drain + LATENESS
+        left = HARDLY_ANY if now else None if self._drain is None else self._drain + LATENESS
+        until = None if left is None else time.monotonic() + left
         try:
             for process in self._processes.values():
                 assert process.stdin is not None

@@ -14,13 +14,17 @@ FORMAT = {"field_instruction": "question", "field_output": "answer", "format": "
 CONFIG = {
     "base_model": "toy://",
     "datasets": [{"path": "data.jsonl", "type": FORMAT}],
-    "max_steps": 30,
+    "max_steps": 120,
     "toy_step_seconds": 0.5,
     "wandb_project": "answers",
     "wandb_name": "first",
     "wandb_mode": "offline",
     "wandb_log_model": "end",
-    "ftk": {"engine": "toy", "stages": dict.fromkeys(("prepare_model", "merge", "generate"), "toy")},
+    "ftk": {
+        "engine": "toy",
+        "stages": dict.fromkeys(("prepare_model", "merge", "generate"), "toy"),
+        "logging": {"drain": 200},  # W&B's library takes long to come where much else is going on
+    },
 }
 
 
@@ -52,7 +56,7 @@ def test_an_offline_run_holds_every_step_also_of_a_run_that_went_on(ftk_call, mo
     (ftk.folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (ftk.folder / "config.yml").write_text(json.dumps(CONFIG))
     ftk("run", "config.yml", "--detach", **toy)
-    ftk.wait_for_event("metrics", step=5)
+    ftk.wait_for_event("metrics", step=4)
     ftk("cancel", "latest", **toy)
     ftk.wait_for(lambda: not ftk.workers())
     done = ftk("run", "--resume", "latest", "--set", "toy_step_seconds=0", **toy)
@@ -63,7 +67,7 @@ def test_an_offline_run_holds_every_step_also_of_a_run_that_went_on(ftk_call, mo
         (ftk.run_folder().name, "answers", "first")
     }
     config = {item.key: json.loads(item.value_json) for item in begun[0].config.update}
-    assert {"max_steps": 30, "datasets.0.path": "data.jsonl", "ftk.engine": "toy"}.items() <= config.items()
+    assert {"max_steps": 120, "datasets.0.path": "data.jsonl", "ftk.engine": "toy"}.items() <= config.items()
     logged = {row["train/global_step"]: row["train/loss"] for row in _history(records) if "train/loss" in row}
     assert logged == {event["step"]: event["loss"] for event in ftk.events("metrics")}
     times = {event["step"]: event["time"] for event in ftk.events("metrics")}
