@@ -21,6 +21,7 @@ from ftk.plugin import (
 )
 from ftk_axolotl import launch, merging, raw, training
 from ftk_axolotl.advice import ADVICE
+from ftk_axolotl.checks import find_contradictions
 from ftk_axolotl.deepspeed import find_deepspeed_problems
 from ftk_axolotl.keys import SETTING_KEYS, TRAINING_KEYS, find_missing_keys, find_retired_keys
 
@@ -74,6 +75,7 @@ def check(config: Config, formats: Mapping[str, DatasetFormat]) -> Sequence[Prob
     return [
         *find_missing_keys(config),
         *find_retired_keys(config),
+        *find_contradictions(config),
         *launch.find_launch_problems(config),
         *find_deepspeed_problems(config),
         *raw.find_raw_problems(config, formats),

@@ -83,6 +83,8 @@ def test_the_paths_of_presets_stay(tmp_path: Path, manager: Manager) -> None:
         ("chat_template: qwen2_vl\n", "is known to axolotl alone; `--set ftk.stages.stage_data=axolotl`"),
         ("s2_attention: true\n", "`s2_attention` is no longer read by axolotl; remove it"),
         ("model_revision: main\n", "`revision_of_model` is the one"),
+        ("eval_steps: 5\n", "`eval_steps` needs rows to evaluate on, and there are none; set val_set_size"),
+        ("tokens: [<a>]\n", "add lora_modules_to_save: [embed_tokens, lm_head]"),
         ("learning_rate:\n", "`learning_rate` is missing, for which axolotl has no default"),
         ("lora_alpha:\n", "add it, such as `lora_alpha: 32`"),
         ("remove_unused_columns: true\nrl: kto\n", "add `remove_unused_columns: false`"),
