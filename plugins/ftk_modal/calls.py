@@ -18,8 +18,8 @@ from ftk.plugin import LOG_FILE, Cancelled, FtkError, files
 from ftk_modal.inside import GRACE, OWN, SUPERSEDED
 from ftk_modal.mirror import Mirror
 from ftk_modal.pace import Pace
-from ftk_modal.states import is_working
-from ftk_modal.troubles import told
+from ftk_modal.states import CallFailed, is_working, result_of
+from ftk_modal.troubles import Patience, insist, told
 from ftk_modal.volume import Entry
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ class Caller:
 
         :param function: the executor, with its secrets.
         """
-        record = self._read(work.record) or _new_record(work)
-        call = self._going_on(work, record)
+        record = insist(lambda: self._read(work.record)) or _new_record(work)
+        call = insist(lambda: self._going_on(work, record))
         if call is None:
             record = _new_record(work)
             call = self._begun(function, work, record)
@@ -114,9 +114,8 @@ class Caller:
                 f"the command took longer than the {work.timeout:g} seconds of ftk.resources.timeout",
                 "its last checkpoint is kept: raise the timeout with --set ftk.resources.timeout=... and --resume",
             ) from None
-        except FtkError:
-            if not is_working(call.object_id):
-                self._end(work, watch)  # so that it is not taken for one to go on with
+        except CallFailed:
+            self._end(work, watch)  # so that it is not taken for one to go on with
             raise
         self._end(work, watch)
         return code
@@ -146,45 +145,48 @@ class Caller:
         with held_back(), told():
             self._write(work.record, record)
             call: modal.FunctionCall[int] = function.spawn(work.order(self.mirror.run_id, record["token"]))
-            self._write(work.record, {**record, "call": call.object_id})
+            insist(lambda: self._write(work.record, {**record, "call": call.object_id}))
         return call
 
     def _wait(self, call: "modal.FunctionCall[int]", watch: "_Watch", until: float | None) -> int:
+        patience = Patience()
         while until is None or time.time() < until:
-            try:
-                with told():
-                    code = call.get(timeout=POLL)
-            except TimeoutError:
+            with patience.bearing():  # the command works on, whatever cannot be asked or fetched
+                code = result_of(call, POLL)
+                if code == SUPERSEDED:
+                    raise FtkError("another driver has begun the same command", "`ftk attach` shows it")
+                if code is not None:
+                    return code
                 watch.look()
-                continue
-            except FtkError:
-                raise
-            except Exception as error:  # what the Function itself has raised
-                raise FtkError(f"Modal's call of a command failed: {type(error).__name__}: {error}") from None
-            if code == SUPERSEDED:
-                raise FtkError("another driver has begun the same command", "`ftk attach` shows it")
-            return code
         raise TimeoutError
 
     def _stop(self, call: "modal.FunctionCall[int]", watch: "_Watch", request: Cancelled) -> None:
-        """End the command in order, or at once; it is gone at the end."""
+        """End the command in order, or at once. What is recorded of it stays until Modal says that it is gone."""
         try:
             if request.now:
                 raise request
-            self._write(watch.work.sibling(".stop"), {})
+            insist(lambda: self._write(watch.work.sibling(".stop"), {}))
             self._wait(call, watch, time.time() + GRACE)
         except (Cancelled, TimeoutError):
-            call.cancel(terminate_containers=True)
-        except FtkError:
+            insist(lambda: _cancel(call))
+            while insist(lambda: is_working(call.object_id)):
+                time.sleep(POLL)
+        except CallFailed:
             pass  # it is gone, by whatever end
         with held_back():
             self._end(watch.work, watch)
 
     def _end(self, work: Work, watch: "_Watch") -> None:
-        watch.end()
+        insist(watch.end)
         self.mirror.pull()
         for ending in (".json", ".started", ".stop", ".txt"):
-            self.store.remove(f"{self.mirror.run_id}/{work.sibling(ending)}")
+            path = f"{self.mirror.run_id}/{work.sibling(ending)}"
+            insist(lambda path=path: self.store.remove(path))  # type: ignore[misc]
+
+
+def _cancel(call: "modal.FunctionCall[int]") -> None:
+    with told():
+        call.cancel(terminate_containers=True)
 
 
 def _new_record(work: Work) -> dict[str, Any]:

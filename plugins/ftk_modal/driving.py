@@ -17,6 +17,7 @@ from ftk_modal.inside import CACHE, OWN, SUPERSEDED, ended_with, unmistakable
 from ftk_modal.mirror import Mirror, reload
 from ftk_modal.options import Names
 from ftk_modal.states import is_working
+from ftk_modal.troubles import insist
 from ftk_modal.volume import Store
 
 PUSH = 1.0
@@ -27,6 +28,9 @@ LOCKS = Path("/ftk/locks")
 
 DRIVER = f"{OWN}/driver.json"
 """Written by the driver: its call, and how many bytes of its events there were before."""
+
+CLAIMS = f"{OWN}/drivers"
+"""A folder with a file for each driver that was called, by its call."""
 
 EVENTS = "events/driver.jsonl"
 
@@ -82,17 +86,36 @@ class _Work:
 
     def begin(self, arguments: Sequence[str]) -> Sequence[str] | None:
         """The driver's arguments; None while another one works on the run."""
-        before = self._read(DRIVER)
-        if before.get("call") not in (None, self.call) and is_working(before["call"]):
-            return None
+        before = insist(lambda: self._read(DRIVER))
         events = self.folder / EVENTS
         content = events.read_bytes() if events.exists() else b""
-        if before.get("call") != self.call:
-            record = {"call": self.call, "events": len(content)}
-            self.mirror.store.write({self._path + DRIVER: json.dumps(record).encode()})
-            return arguments
-        # What was asked to be done again has been taken back already.
-        return _without_from(arguments) if b'"run_started"' in content[before["events"] :] else arguments
+        if before.get("call") == self.call:
+            # What was asked to be done again has been taken back already.
+            return _without_from(arguments) if b'"run_started"' in content[before["events"] :] else arguments
+        if not self._is_chosen():
+            return None
+        record = {"call": self.call, "events": len(content)}
+        insist(lambda: self._write(DRIVER, record))
+        return arguments
+
+    def _is_chosen(self) -> bool:
+        """Whether this driver is to begin, of all that were called at the same time.
+
+        Each one leaves its name before it looks for those of others, so that of two at least one sees the other. It
+        gives way to one that has begun and to one whose name comes first, and waits until no other is left.
+        """
+        insist(lambda: self._write(f"{CLAIMS}/{self.call}", {}))
+        while others := insist(self._others):
+            if min(others) < self.call or insist(lambda: self._read(DRIVER)).get("call") in others:
+                return False
+            time.sleep(PUSH)
+        return True
+
+    def _others(self) -> list[str]:
+        """The calls of other drivers that work."""
+        entries = self.mirror.store.entries(f"{self._path}{CLAIMS}")
+        known = {entry.name for entry in entries} | {self._read(DRIVER).get("call")}
+        return [call for call in known if call and call != self.call and is_working(call)]
 
     def attend(self, module: str, arguments: Sequence[str], log: Path, scratch: str = "") -> int:
         """Start the process and wait for it.
@@ -104,8 +127,10 @@ class _Work:
             process = subprocess.Popen(
                 argv, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
             )
+        # Where the container is taken away, a driver leaves what works to that in the next one, and says nothing of an
+        # end; a visit ends its work, since whoever waits for it may be gone.
         try:
-            with ended_with(process):
+            with ended_with(process, signal.SIGTERM if scratch else signal.SIGKILL):
                 return self._watched(process, scratch)
         finally:
             self.mirror.push(scratch)
@@ -139,6 +164,9 @@ class _Work:
         except FileNotFoundError:
             return {}
         return found
+
+    def _write(self, path: str, value: Mapping[str, Any]) -> None:
+        self.mirror.store.write({self._path + path: json.dumps(value).encode()})
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from ftk_modal.inside import CACHE, RUNS
 from ftk_modal.mirror import Mirror, reload
 from ftk_modal.secrets import Secrets
 from ftk_modal.sites import Sites
+from ftk_modal.troubles import insist
 from ftk_modal.volume import Store
 
 
@@ -21,7 +22,8 @@ def execute(sites: Sites, run_id: str, command: Command, environment: Environmen
         timeout=command.resources.timeout,
         volumes=(sites.names.runs, sites.names.cache),
     )
-    function = site.function("execute_on_gpu" if site.options.gpus and command.resources.gpus else "execute")
+    name = "execute_on_gpu" if site.options.gpus and command.resources.gpus else "execute"
+    function = insist(lambda: site.function(name))
     if secrets := Secrets.of_driver().made():
         function = function.with_options(secrets=secrets)
     mirror.push()

@@ -116,12 +116,15 @@ def _tell_end(process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 @contextmanager
-def ended_with(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Let the process end in order when Modal takes the container away, or somebody cancels its input."""
+def ended_with(process: "subprocess.Popen[bytes]", by: signal.Signals = signal.SIGTERM) -> Iterator[None]:
+    """Let the process end when Modal takes the container away, or somebody cancels its input.
+
+    :param by: asks it to end in order, but for SIGKILL.
+    """
     try:
         yield
     except BaseException:
-        process.terminate()
+        process.send_signal(by)
         with suppress(subprocess.TimeoutExpired):
             process.wait(SHORT_GRACE)
         raise

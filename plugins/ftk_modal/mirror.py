@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ftk.plugin import LOG_FILE, FtkError, files
+from ftk.plugin import LOG_FILE, files
 from ftk_modal.inside import OWN, RUNS
+from ftk_modal.troubles import Trouble, insist, told
 from ftk_modal.volume import Entry, Store
 
 HERE = Path("/ftk/runs")
@@ -54,12 +55,15 @@ class Mirror:
 
     def pull(self) -> None:
         """Fetch what others have changed on the volume."""
+        insist(self._pull)
+
+    def _pull(self) -> None:
         with files.locked(self._lock):
             there, here = self._read_state()
             found = dict(self._remote())
             changed = {path: entry for path, entry in found.items() if _is_news(entry, there.get(path))}
             if any(is_linked(path, entry.size) for path, entry in changed.items()):
-                reload(self.store)
+                _reload(self.store)
             for path, entry in changed.items():
                 self._fetch(path, entry)
                 here[path] = _seen(self.folder / path)
@@ -83,15 +87,18 @@ class Mirror:
         """
         for number in range(1, TRIES + 1):
             try:
-                with files.locked(self._lock):
-                    self._push(only)
+                insist(lambda: self._push(only))
                 return
-            except (OSError, RuntimeError, FtkError):  # a file has changed meanwhile, or the network is away
+            except (OSError, RuntimeError):  # a file has changed meanwhile
                 if number == TRIES:
                     raise
                 time.sleep(number)
 
     def _push(self, only: str) -> None:
+        with files.locked(self._lock):
+            self._push_locked(only)
+
+    def _push_locked(self, only: str) -> None:
         there, here = self._read_state()
         now = {path: _seen(self.folder / path) for path in self._local() if path.startswith(only)}
         changed = {path: seen for path, seen in now.items() if here.get(path) != seen}
@@ -176,12 +183,16 @@ def _content(path: Path) -> Path | bytes:
 
 
 def reload(store: Store) -> None:
-    """Let the mounted volume show what others have committed, as soon as nobody here has a file of it open."""
-    for number in range(1, TRIES + 1):
+    """Let the mounted volume show what others have committed, as soon as nobody here has a file of it open.
+
+    A logger that sends a large file may have it open for long.
+    """
+    insist(lambda: _reload(store))
+
+
+def _reload(store: Store) -> None:
+    with told():
         try:
             store.volume.reload()
-            return
         except RuntimeError as error:
-            if number == TRIES:
-                raise FtkError(f"the volume {store.name} cannot be brought up to date: {error}") from None
-            time.sleep(number)
+            raise Trouble(f"the volume {store.name} cannot be brought up to date: {error}") from None

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from ftk.plugin import Cancelled, FtkError
 from ftk_modal.driving import Wish
-from ftk_modal.troubles import told
+from ftk_modal.states import result_of
+from ftk_modal.troubles import Patience, told
 from ftk_modal.volume import Store
 
 if TYPE_CHECKING:
@@ -42,9 +43,12 @@ class Visit:
 
         :raises Cancelled: when this process was asked to stop meanwhile; the visit was ended before.
         """
-        beat = -1
+        beat, patience = -1, Patience(MISSED * BEAT)
         try:
-            while (code := self._poll()) is None:
+            while True:
+                with patience.bearing():
+                    if (code := result_of(self._call, POLL)) is not None:
+                        return code
                 if (now := int(time.monotonic() / BEAT)) != beat:
                     beat = now
                     self._beat(beat)
@@ -52,17 +56,6 @@ class Visit:
             self._write(Wish(self._call.object_id, urgency=1))
             self._end()
             raise
-        return code
-
-    def _poll(self) -> int | None:
-        """The exit code; None while there is none."""
-        with told():
-            try:
-                return self._call.get(timeout=POLL)
-            except TimeoutError:
-                return None
-            except RuntimeError as error:  # of the Function; see `inside`
-                raise FtkError(f"Modal's call of a visit failed: {error}") from None
 
     def _beat(self, number: int) -> None:
         try:
@@ -77,7 +70,7 @@ class Visit:
 
     def _end(self) -> None:
         until = time.monotonic() + PATIENCE
-        while self._poll() is None:
+        while result_of(self._call, POLL) is None:
             if time.monotonic() > until:
                 with told():
                     self._call.cancel(terminate_containers=True)

@@ -1,5 +1,6 @@
 """A volume of Modal, seen by its client: files are listed, read, written and removed without being mounted."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ftk_modal.troubles import told
+from ftk_modal.troubles import Trouble, told
 
 if TYPE_CHECKING:
     import modal
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 VERSION = 2
 """Of volumes: several containers write different files of one at a time."""
+
+PAUSES = (0.1, 0.2, 0.4)
+"""Seconds between tries, as the client's own."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,15 @@ class Store:
 
     def entries(self, path: str, recursive: bool = False) -> list[Entry]:
         """What is in a folder; nothing where there is no such folder."""
+        # Of all that is asked here, only this the client does not try again by itself, since it comes as a stream.
+        for pause in PAUSES:
+            try:
+                return self._entries(path, recursive)
+            except Trouble:
+                time.sleep(pause)
+        return self._entries(path, recursive)
+
+    def _entries(self, path: str, recursive: bool) -> list[Entry]:
         import modal.exception
 
         with told():

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from ftk.testing.backends import LONG, Subject
-from ftk.testing.calls import Ftk
+from ftk.testing.calls import PATIENCE, Ftk
 
 pytestmark = pytest.mark.slow
 
@@ -55,16 +54,22 @@ def test_a_killed_client_changes_nothing_and_another_attaches(
     _nothing_runs(far, standin)
 
 
-def test_a_killed_driver_starts_nothing_twice(
-    far: Ftk, slow_subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
+@pytest.mark.parametrize("in_order", [False, True])
+def test_a_driver_that_is_taken_away_starts_nothing_twice_and_ends_nothing(
+    far: Ftk, slow_subject: Subject, standin: Any, wait_for_step: Callable[[int], None], in_order: bool
 ) -> None:
     run = _start(slow_subject, "--set", "max_steps=300")
     wait_for_step(1)
-    standin.kill(standin.containers("drive")[0]["id"], preempted=True)
+    container = standin.containers("drive")[0]["id"]
+    if in_order:
+        standin.interrupt(container)
+    else:
+        standin.kill(container, preempted=True)
     attached = far("attach", run)
     assert attached.returncode == 0, attached.stderr
     assert _training_starts(far) == [0]
     assert len(far.events("driver_started")) == 2
+    assert [event["status"] for event in far.events("run_finished")] == ["finished"]
     steps = [event["step"] for event in far.events("metrics")]
     assert steps == list(range(1, 301))
     _nothing_runs(far, standin)
@@ -108,7 +113,7 @@ def test_a_visit_ends_when_whoever_waits_for_it_is_gone(far: Ftk, subject: Subje
     done = far("run", "config.yml", "--plugin", "abacus.py")
     assert done.returncode == 0, done.stderr
     (far.run_folder() / "slow").write_text("")
-    (far.folder / "sitecustomize.py").write_text("import ftk_modal.visits\nftk_modal.visits.BEAT = 0.5\n")
+    (far.folder / "sitecustomize.py").write_text("import ftk_modal.visits\nftk_modal.visits.BEAT = 3\n")
     client = far.start("infer", "hello", PYTHONPATH=str(far.folder))
     far.wait_for(lambda: standin.containers("execute"))
     client.kill()
@@ -132,16 +137,40 @@ def test_a_failed_stage_leaves_its_output_and_can_be_resumed(far: Ftk, subject: 
     assert [event["stage"] for event in far.events("stage_skipped")][:2] == ["stage_data", "prepare_model"]
 
 
-def test_a_driver_that_cannot_send_for_a_while_goes_on(
+def test_a_driver_bears_that_the_service_is_away_for_a_while(
     far: Ftk, slow_subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
 ) -> None:
     run = _start(slow_subject, "--set", "max_steps=300")
     wait_for_step(1)
-    with standin.offline():
-        time.sleep(5)
+    for method in ("VolumeListFiles2", "VolumePutFiles2", "FunctionGetOutputs"):
+        standin.fail(method, "UNAVAILABLE", 12, source="drive")
     attached = far("attach", run)
     assert attached.returncode == 0, attached.stderr
     assert _training_starts(far) == [0]
+    assert standin.failures_left("VolumeListFiles2", source="drive") == 0
+
+
+def test_a_run_is_not_called_cancelled_while_its_training_works(
+    far: Ftk, slow_subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
+) -> None:
+    engine = far.folder / "abacus.py"
+    stop = "signal.signal(signal.SIGTERM, self._stop)"
+    source = engine.read_text()
+    assert stop in source
+    engine.write_text(source.replace(stop, "signal.signal(signal.SIGTERM, signal.SIG_IGN)"))
+    run = _start(slow_subject, "--set", LONG)
+    wait_for_step(1)
+    asked = far.start("cancel", run)
+    far.wait_for(lambda: list(far.run_folder().glob(".modal/*.stop")))
+    standin.fail("VolumeListFiles2", "UNAVAILABLE", 20, source="drive")
+    far.wait_for(lambda: standin.failures_left("VolumeListFiles2", source="drive") == 0)
+    assert standin.containers("execute")
+    assert not far.events("run_finished")
+    assert far("cancel", run, "--now").returncode == 0
+    asked.communicate(timeout=PATIENCE)
+    _nothing_runs(far, standin)
+    assert [event["status"] for event in far.events("run_finished")] == ["cancelled"]
+    assert not list(far.run_folder().glob(".modal/*.stop"))
 
 
 def test_a_training_is_done_on_the_gpus_and_can_be_stopped_at_once(

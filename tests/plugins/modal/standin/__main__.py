@@ -20,7 +20,7 @@ from .control import Control
 from .environments import Environments
 from .faults import Faults
 from .gate import Gate
-from .record import CLIENT, Record
+from .record import Record
 from .service import Service, methods_of
 from .subjects import Subjects
 
@@ -34,9 +34,9 @@ async def main(folder: Path, token: tuple[str, str]) -> None:
     record, faults = Record(folder / "requests.jsonl"), Faults(token)
     subjects = Subjects(folder, layers, record)
     methods = methods_of([Environments(), *vars(subjects).values()])
-    subjects.containers.serve = lambda id: Service(methods, record, faults, id)
+    subjects.containers.serve = lambda id, function: Service(methods, record, faults, id, function)
 
-    server = Server([Service(methods, record, faults, CLIENT)])
+    server = Server([Service(methods, record, faults)])
     await server.start(path=str(folder / "grpc"))
     files = await _serve(subjects.blobs.routes())
     await web.UnixSite(files, str(folder / "http")).start()

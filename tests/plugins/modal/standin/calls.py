@@ -83,6 +83,10 @@ class Calls:
             raise not_found(f"Function call {id}")
         return self._calls[id]
 
+    def all(self) -> list[Call]:
+        """In the order of their making."""
+        return list(self._calls.values())
+
     def make(self, function: str, kind: int, invocation: int, messages: Messages) -> Call:
         """Make a call, whose inputs wait from then on."""
         call = Call(function, self.functions.get(function).app, kind, invocation)

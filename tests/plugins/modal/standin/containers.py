@@ -84,7 +84,7 @@ class Container:
 class Containers:
     """All containers that run, by id.
 
-    :param serve: gives the service for a container, by id.
+    :param serve: gives the service for a container, by id and the name of its function.
     :param commits: whether volumes are committed in the background.
     """
 
@@ -94,7 +94,7 @@ class Containers:
         self._folder, self._launching, self._apps = folder, launching, apps
         self._calls, self._logs, self._changes = calls, logs, changes
         self.running: dict[str, Container] = {}
-        self.serve: Callable[[str], object] = lambda id: None
+        self.serve: Callable[[str, str], object] = lambda id, function: None
         self.commits = True
         self._lives: set[asyncio.Task[None]] = set()
 
@@ -187,7 +187,7 @@ class Containers:
         folder = self._folder / container.id
         inside = folder / "inside"
         inside.mkdir(parents=True)
-        server = Server([self.serve(container.id)])
+        server = Server([self.serve(container.id, container.function.definition.function_name)])
         await server.start(path=str(inside / "socket"))
         try:
             container.views = self._launching.views(container.function, folder / "views")

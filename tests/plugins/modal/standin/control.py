@@ -53,6 +53,9 @@ class Control:
         one.preempted = preempted
         one.kill()
 
+    async def interrupt(self, container: str) -> None:
+        self._subjects.containers.stop(self._subjects.containers.get(container))
+
     async def commit_in_background(self, allowed: bool) -> None:
         self._subjects.containers.commits = allowed
 
@@ -68,11 +71,14 @@ class Control:
     async def refuse_token(self, refused: bool) -> None:
         self._faults.refuse_token = refused
 
-    async def delay(self, method: str, seconds: float) -> None:
-        self._faults.delay(method, seconds)
+    async def delay(self, source: str, method: str, seconds: float) -> None:
+        self._faults.delay(source, method, seconds)
 
-    async def fail(self, method: str, status: str, times: int) -> None:
-        self._faults.fail(method, status, times)
+    async def fail(self, source: str, method: str, status: str, times: int) -> None:
+        self._faults.fail(source, method, status, times)
+
+    async def failures_left(self, source: str, method: str) -> int:
+        return self._faults.left(source, method)
 
     async def network(self, up: bool) -> None:
         for gate in self._gates.values():
@@ -89,6 +95,11 @@ class Control:
             {"id": one.id, "commands": list(one.definition.dockerfile_commands), "output": one.output}
             for one in self._subjects.images.all()
         ]
+
+    async def calls(self) -> list[dict[str, Any]]:
+        functions = self._subjects.functions
+        definitions = [functions.get(one.function).definition for one in self._subjects.calls.all()]
+        return [{"function": one.function_name, "gpus": one.resources.gpu_config.count} for one in definitions]
 
     async def output(self, call: str) -> str:
         return "".join(line.data for line in self._subjects.logs.lines if call in ("", line.call))

@@ -58,6 +58,10 @@ class Standin:
         """The containers that run, or those of one function by its name."""
         return [one for one in self.call("containers") if function in ("", one["function"])]
 
+    def calls(self) -> list[dict[str, Any]]:
+        """The calls of Functions in the order of their making: the name of each Function, and its number of GPUs."""
+        return list(self.call("calls"))
+
     def output(self, call: str = "") -> str:
         """What containers have printed, or what belongs to one call, by its id."""
         return str(self.call("output", call=call))
@@ -65,6 +69,10 @@ class Standin:
     def kill(self, container: str, *, preempted: bool) -> None:
         """Kill all processes of a container. Its inputs are queued again; only with `preempted` for nothing."""
         self.call("kill", container=container, preempted=preempted)
+
+    def interrupt(self, container: str) -> None:
+        """Take a container away in order, as a preemption does: it is killed only if it does not end by itself."""
+        self.call("interrupt", container=container)
 
     @contextmanager
     def offline(self) -> Iterator[None]:
@@ -100,13 +108,23 @@ class Standin:
         """The images in the order of their making, with their commands and the output of these."""
         return list(self.call("images"))
 
-    def delay(self, method: str, seconds: float) -> None:
-        """Make calls of a method by clients slow; `*` is every method, 0 seconds end it."""
-        self.call("delay", method=method, seconds=seconds)
+    def delay(self, method: str, seconds: float, source: str = record.CLIENT) -> None:
+        """Make calls of a method slow; `*` is every method, 0 seconds end it.
 
-    def fail(self, method: str, status: str, times: int = 1) -> None:
-        """Answer the next calls of a method by clients with a status of gRPC, such as `UNAVAILABLE`."""
-        self.call("fail", method=method, status=status, times=times)
+        :param source: whose calls: the clients', or those of a Function's containers, by its name.
+        """
+        self.call("delay", source=source, method=method, seconds=seconds)
+
+    def fail(self, method: str, status: str, times: int = 1, source: str = record.CLIENT) -> None:
+        """Answer the next calls of a method with a status of gRPC, such as `UNAVAILABLE`.
+
+        :param source: whose calls: the clients', or those of a Function's containers, by its name.
+        """
+        self.call("fail", source=source, method=method, status=status, times=times)
+
+    def failures_left(self, method: str, source: str = record.CLIENT) -> int:
+        """How many calls are still to fail as `fail` has asked for."""
+        return int(self.call("failures_left", source=source, method=method))
 
     def sent(self) -> int:
         """The bytes that clients have sent so far, all protocols included."""

@@ -24,10 +24,16 @@ class Service:
     """What is served to one caller: the clients share a service, and each container has its own.
 
     A container does not say who it is: it is told by its socket.
+
+    :param caller: `CLIENT`, or the id of a container.
+    :param source: `CLIENT`, or the name of its Function.
     """
 
-    def __init__(self, methods: Mapping[str, Method], record: Record, faults: Faults, caller: str) -> None:
-        self._methods, self._record, self._faults, self._caller = methods, record, faults, caller
+    def __init__(
+        self, methods: Mapping[str, Method], record: Record, faults: Faults, caller: str = CLIENT, source: str = CLIENT
+    ) -> None:
+        self._methods, self._record, self._faults = methods, record, faults
+        self._caller, self._source = caller, source
 
     def __mapping__(self) -> Any:
         return api_grpc.ModalClientBase.__mapping__(self)
@@ -38,8 +44,7 @@ class Service:
     async def _answer(self, name: str, stream: Any) -> None:
         request = await stream.recv_message()
         self._record.message(self._caller, name, request)
-        if self._caller == CLIENT:
-            await self._faults.before(name, stream.metadata)
+        await self._faults.before(self._source, name, stream.metadata)
         if (environment := getattr(request, "environment_name", "")) not in ("", NAME):
             raise not_found(f"Environment '{environment}'")
         if name not in self._methods:
