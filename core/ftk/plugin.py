@@ -44,6 +44,7 @@ from ftk.environments.lock import Step, read_lock
 from ftk.environments.place import Environments, Interpreter
 from ftk.errors import Cancelled, FtkError, Notice, PluginError, Problem, ProblemsFound, UsageError
 from ftk.home import Home
+from ftk.hooks.loading import DISABLE_VARIABLE, disabled_here
 from ftk.hooks.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, TEST_DATASETS, hookimpl, stage
 from ftk.loggers.logger import LoggedRun, Logger
 from ftk.reporter import EVENTS_VARIABLE, Reporter
@@ -58,6 +59,7 @@ __all__ = [
     "COLUMNS",
     "COMPRESSED",
     "DATASETS",
+    "DISABLE_VARIABLE",
     "EVENTS_VARIABLE",
     "FAMILIES",
     "HOST",
@@ -136,6 +138,7 @@ __all__ = [
     "choose_template",
     "complete",
     "data_sets",
+    "disabled_here",
     "download",
     "entry_problems",
     "files",

@@ -68,14 +68,17 @@ class Recipe:
         return image  # type: ignore[no-any-return]
 
 
-def own_recipe(home: Home, modules: frozenset[str], overrides: Mapping[str, Any]) -> Recipe:
+def own_recipe(
+    home: Home, modules: frozenset[str], overrides: Mapping[str, Any], disabled: frozenset[str] = frozenset()
+) -> Recipe:
     """ftk with all its plugins, for driver and visits, and for commands in ftk's own interpreter.
 
     :param home: the cache is the place of the wheels.
     :param modules: what must be importable.
     :param overrides: the config's `ftk.modal.image`.
+    :param disabled: plugins that will not be imported.
     """
-    wheels = plugin_wheels()
+    wheels = plugin_wheels(disabled)
     paths = [_kept(home, wheel.file, wheel.content) for wheel in wheels]
     wanted = [_requirement(wheel, path, modules) for wheel, path in zip(wheels, paths, strict=True)]
     install: Made = ("uv_pip_install", (*wanted, "modal", *overrides["pip"]), {})

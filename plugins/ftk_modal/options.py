@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ftk.plugin import Schema
+from ftk.plugin import Schema, disabled_here
 from ftk_modal import gpus
 
 RUNS_VARIABLE = "FTK_MODAL_RUNS"
@@ -133,15 +133,18 @@ class Options:
 
     :param block: its `ftk.modal`.
     :param resources: its `ftk.resources`.
+    :param disabled: plugins that are not imported, by it or by the environment.
     """
 
     block: Mapping[str, Any]
     resources: Mapping[str, Any]
+    disabled: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Options":
         """Those of a config's `ftk` block."""
-        return cls(settings["modal"], settings["resources"])
+        disabled = frozenset([*settings["disable_plugins"], *disabled_here()])
+        return cls(settings["modal"], settings["resources"], disabled)
 
     @property
     def gpus(self) -> list[str]:

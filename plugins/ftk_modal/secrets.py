@@ -6,7 +6,7 @@ a Function, and the driver, which has it in its environment, makes the same for 
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ class Service:
 
 SERVICES = (
     Service(("HF_TOKEN",), ("huggingface-secret", "my-huggingface-secret")),
-    Service(("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_ENTITY"), ("wandb-secret", "wandb"), "wandb"),
+    Service(("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_ENTITY", "WANDB_MODE"), ("wandb-secret", "wandb"), "wandb"),
     Service(
         (
             "MLFLOW_TRACKING_TOKEN",
@@ -50,7 +50,7 @@ SERVICES = (
 
 
 WITHOUT_KEY = ("offline", "disabled")
-"""Values of `wandb_mode` with which nothing is sent."""
+"""Values of `wandb_mode`, or of WANDB_MODE where that is not set, with which nothing is sent."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ def find_secrets(settings: Mapping[str, Any], keys: Mapping[str, Any], logged: b
     :param logged: whether its loggers will work.
     :raises UsageError: where one is missing that was named, or that a chosen logger cannot do without.
     """
-    named = list(settings["modal"]["secrets"])
-    variables = list(settings["modal"]["variables"])
+    given: Sequence[str] = settings["modal"]["secrets"]  # of which one may hold any key
+    named, variables = list(given), list(settings["modal"]["variables"])
     absent = [name for name in variables if name not in os.environ]
     if absent:
         raise UsageError(f"{', '.join(absent)} of `ftk.modal.variables` is not set", "`export` it, or remove it there")
@@ -108,9 +108,7 @@ def find_secrets(settings: Mapping[str, Any], keys: Mapping[str, Any], logged: b
             continue
         if known:
             named.append(known[0])
-        elif (
-            logged and not named and service.logger in settings["loggers"] and keys.get("wandb_mode") not in WITHOUT_KEY
-        ):
+        elif logged and not given and service.logger in settings["loggers"] and _sends(keys):
             name = service.variables[0]
             raise UsageError(
                 f"the logger {service.logger} needs a key, and there is neither {name} here nor a secret"
@@ -118,6 +116,10 @@ def find_secrets(settings: Mapping[str, Any], keys: Mapping[str, Any], logged: b
                 f"`export {name}=...`, or `modal secret create {service.secrets[0]} {name}=...`",
             )
     return Secrets(tuple(dict.fromkeys(named)), tuple(dict.fromkeys(variables)))
+
+
+def _sends(keys: Mapping[str, Any]) -> bool:
+    return (keys.get("wandb_mode") or os.environ.get("WANDB_MODE")) not in WITHOUT_KEY
 
 
 def existing(names: set[str]) -> set[str]:

@@ -5,11 +5,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ftk.plugin import INHERIT, Environment, FtkError, Home
+from ftk.plugin import DISABLE_VARIABLE, INHERIT, Environment, FtkError, Home, disabled_here
 from ftk_modal.apps import Site
 from ftk_modal.images import OWN_NAME, Recipe, given_recipe, lock_recipe, own_recipe
 from ftk_modal.options import CACHE_VARIABLE, RUNS_VARIABLE, Names, Options
-from ftk_modal.wheels import plugin_wheels
+from ftk_modal.wheels import can_bring
 
 OWN_VARIABLE = "FTK_MODAL_OWN"
 """Tells the driver what was deployed for it: apps and options."""
@@ -40,7 +40,7 @@ class Sites:
             self._others |= {environment.name: environment} if there else {}
             return None if there else f"the environment {environment.name} has no lock for {environment.accelerator}"
         wanted = frozenset(environment.modules) - {*EVERYWHERE, *sys.stdlib_module_names}
-        if wanted and not any(wheel.brings_any(wanted) for wheel in plugin_wheels()):
+        if wanted and not can_bring(wanted):
             return f"no package that plugins need brings {', '.join(sorted(wanted))} to Modal's images"
         self.modules |= wanted
         return None
@@ -53,7 +53,7 @@ class Sites:
         return found
 
     def _own(self, options: Options) -> Site:
-        recipe = own_recipe(self.home, frozenset(self.modules), options.block["image"])
+        recipe = own_recipe(self.home, frozenset(self.modules), options.block["image"], options.disabled)
         return Site(recipe, options, self.names, is_own=True)
 
     def told(self, sites: Sequence[Site]) -> dict[str, str]:
@@ -65,6 +65,7 @@ class Sites:
             RUNS_VARIABLE: self.names.runs,
             CACHE_VARIABLE: self.names.cache,
             OWN_VARIABLE: json.dumps(value),
+            DISABLE_VARIABLE: ",".join(disabled_here()),
         }
 
     def of(self, environment: Environment) -> Site:

@@ -5,11 +5,11 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import Distribution, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -55,11 +55,6 @@ class Wheel:
             found |= set(sorted(with_it, key=lambda name: len(extras[name]))[:1])
         return sorted(found)
 
-    def brings_any(self, modules: frozenset[str]) -> bool:
-        """Whether a requirement, of an extra or of itself, brings any of these modules."""
-        names = (re.match(r"[\w.-]+", line) for line in self.requirements)
-        return any(_brings(match[0], modules) for match in names if match)
-
 
 def _brings(requirement: str, modules: AbstractSet[str]) -> bool:
     """Whether a requirement is for a module, going by its name: `mlflow-skinny` is for `mlflow`."""
@@ -68,10 +63,27 @@ def _brings(requirement: str, modules: AbstractSet[str]) -> bool:
 
 
 @cache
-def plugin_wheels() -> list[Wheel]:
-    """ftk's own wheel and one of every other distribution that brings plugins."""
-    found = {point.dist.name: point.dist for point in entry_points(group=GROUP) if point.dist}
-    return [pack(found[name]) for name in sorted(found)]
+def plugin_wheels(disabled: frozenset[str]) -> list[Wheel]:
+    """ftk's own wheel and one of every other distribution that brings plugins.
+
+    :param disabled: plugins that will not be imported. Those that bring no others become known by their names alone.
+    """
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        if point.dist:
+            found.setdefault(point.dist.name, []).append(point)
+    return [
+        hollow(points) if disabled.issuperset(point.name for point in points) else pack(_distribution(points[0]))
+        for _, points in sorted(found.items())
+    ]
+
+
+def can_bring(modules: AbstractSet[str]) -> bool:
+    """Whether a requirement of a distribution with plugins, of an extra or of itself, brings any of these modules."""
+    packages = {point.dist.name: point.dist for point in entry_points(group=GROUP) if point.dist}
+    lines = [line for package in packages.values() for line in package.requires or ()]
+    names = (re.match(r"[\w.-]+", line) for line in lines)
+    return any(_brings(match[0], modules) for match in names if match)
 
 
 def own_wheel() -> Wheel:
@@ -85,20 +97,40 @@ def pack(distribution: Distribution) -> Wheel:
 
     :raises UsageError: where it has compiled parts, which may not fit another machine.
     """
-    about = distribution.read_text("WHEEL")
-    if about and "Root-Is-Purelib: true" not in about:
+    kind = distribution.read_text("WHEEL")
+    if kind and "Root-Is-Purelib: true" not in kind:
         raise UsageError(
             f"the plugin package {distribution.name} has compiled parts, which may not fit Modal's machines",
             "publish it, and name it under `ftk.modal.image.pip`; or FTK_DISABLE_PLUGINS leaves its plugins out",
         )
+    content = {name: path.read_bytes() for name, path in sorted(_modules(distribution))}
+    about = distribution.read_text("METADATA") or ""
+    points = distribution.read_text("entry_points.txt") or ""
+    return _made(distribution, content, about, points, distribution.requires or ())
+
+
+def hollow(points: Sequence[EntryPoint]) -> Wheel:
+    """A wheel with nothing but entry points of a distribution: a plugin that is disabled is to be known by its name."""
+    distribution = _distribution(points[0])
+    about = f"Metadata-Version: 2.1\nName: {distribution.name}\nVersion: {distribution.version}\n"
+    lines = "".join(f"{point.name} = {point.value}\n" for point in sorted(points))
+    return _made(distribution, {}, about, f"[{GROUP}]\n{lines}", ())
+
+
+def _distribution(point: EntryPoint) -> Distribution:
+    assert point.dist is not None  # by whoever asks
+    return point.dist
+
+
+def _made(
+    distribution: Distribution, modules: Mapping[str, bytes], about: str, points: str, requirements: Sequence[str]
+) -> Wheel:
     stem = f"{re.sub(r'[-_.]+', '_', distribution.name)}-{distribution.version}"
     info = f"{stem}.dist-info"
-    content = {name: path.read_bytes() for name, path in sorted(_modules(distribution))}
-    content[f"{info}/METADATA"] = (distribution.read_text("METADATA") or "").encode()
-    content[f"{info}/entry_points.txt"] = (distribution.read_text("entry_points.txt") or "").encode()
-    content[f"{info}/WHEEL"] = PURE.encode()
-    requirements = tuple(distribution.metadata.get_all("Requires-Dist") or ())
-    return Wheel(distribution.name, f"{stem}-py3-none-any.whl", _zipped(content, f"{info}/RECORD"), requirements)
+    own = {"METADATA": about.encode(), "entry_points.txt": points.encode(), "WHEEL": PURE.encode()}
+    content = {**modules, **{f"{info}/{name}": data for name, data in own.items()}}
+    zipped = _zipped(content, f"{info}/RECORD")
+    return Wheel(distribution.name, f"{stem}-py3-none-any.whl", zipped, tuple(requirements))
 
 
 def _modules(distribution: Distribution) -> Iterator[tuple[str, Path]]:
