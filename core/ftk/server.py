@@ -1,7 +1,7 @@
 """A server that answers with models: a plugin describes it, a backend starts it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ftk.artifacts import Artifact, Model
@@ -36,6 +36,8 @@ class Endpoint:
     :param health_path: answers 200 to everybody as soon as the server is ready.
     :param key_variable: the environment variable in which the server looks for the key that requests must have; with
         none set, it answers everybody. None for a server that cannot ask for a key.
+    :param key_arguments: what the command has behind its other arguments where requests must have a key, and only
+        there; ftk puts them into it.
     :param models: filled in by ftk: the names of what is served.
     :param chats: filled in by ftk: whether they have a chat template, and so answer conversations.
     :param runs: filled in by ftk: the ids of the runs that it reads; the first is the one in whose folder it works.
@@ -45,10 +47,16 @@ class Endpoint:
     command: Command
     health_path: str = "/health"
     key_variable: str | None = None
+    key_arguments: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     chats: bool = False
     runs: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def guarded(self) -> "Endpoint":
+        """The same server, for requests that must have a key."""
+        command = replace(self.command, argv=(*self.command.argv, *self.key_arguments))
+        return replace(self, command=command, key_arguments=())
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values."""
@@ -59,6 +67,7 @@ class Endpoint:
             "variables": variables,
             "health_path": self.health_path,
             "key_variable": self.key_variable,
+            "key_arguments": list(self.key_arguments),
             "models": list(self.models),
             "chats": self.chats,
             "runs": list(self.runs),
@@ -74,6 +83,7 @@ class Endpoint:
             command,
             values["health_path"],
             values["key_variable"],
+            tuple(values["key_arguments"]),
             tuple(values["models"]),
             values["chats"],
             tuple(values["runs"]),

@@ -16,7 +16,8 @@ KEY_VARIABLE = "VLLM_API_KEY"
 
 GUARD = Path(__file__).parent / "engine" / "ftk_guard.py"
 
-MIDDLEWARE = "ftk_guard.Guard"
+GUARDED = ("--middleware", "ftk_guard.Guard")
+"""The options for the guard, which vLLM has where it needs one: with a key, or a largest size of requests."""
 
 LIMIT_VARIABLE = "FTK_MAX_REQUEST_BYTES"
 
@@ -35,6 +36,7 @@ def describe(run: Run, models: Sequence[Served], environment: str) -> Endpoint:
     folder = models[0].model.folder
     architecture = read_architecture(run.path(folder))
     on_cpu = run.accelerator().kind == "cpu"
+    limit = run.config.ftk["serve"]["max_request_bytes"]
     refuse(run, models, architecture)
     name = next((item.name for item in models if item.model.adapter is None), BASE)
     what = ("--model", folder, *_tokenizer(run, folder), "--served-model-name", name)
@@ -44,10 +46,14 @@ def describe(run: Run, models: Sequence[Served], environment: str) -> Endpoint:
         *(cpu.ARGUMENTS if on_cpu else _gpus(run, architecture)),
         *_adapters(run, models, on_cpu),
         *(("--trust-remote-code",) if run.config.get("trust_remote_code") else ()),
-        *("--middleware", MIDDLEWARE),
+        *(GUARDED if limit else ()),
         *run.config.ftk["serve"]["arguments"],
     ]
-    return Endpoint(Command(tuple(argv), environment, variables=_variables(run, on_cpu)), key_variable=KEY_VARIABLE)
+    return Endpoint(
+        Command(tuple(argv), environment, variables=_variables(run, on_cpu, limit)),
+        key_variable=KEY_VARIABLE,
+        key_arguments=() if limit else GUARDED,
+    )
 
 
 def _tokenizer(run: Run, model: Artifact) -> tuple[Part, ...]:
@@ -91,8 +97,7 @@ def _adapters(run: Run, models: Sequence[Served], on_cpu: bool) -> Iterator[str]
     yield from (f"{name}={'../' * (adapter.root == 'runs')}{adapter.path}" for name, adapter in adapters.items())
 
 
-def _variables(run: Run, on_cpu: bool) -> dict[str, Part]:
-    limit = run.config.ftk["serve"]["max_request_bytes"]
+def _variables(run: Run, on_cpu: bool, limit: int | None) -> dict[str, Part]:
     return {
         "HF_HUB_OFFLINE": "1",  # model and tokenizer are here
         "VLLM_NO_USAGE_STATS": "1",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -64,10 +65,17 @@ def _job(run: Run, manager: Manager, others: tuple[str, ...] = (), base: bool = 
 
 
 def test_an_endpoint_is_the_same_after_a_journey() -> None:
-    endpoint = Endpoint(COMMAND, "/ready", "KEY", ("a", "b"), True, ("r",), {"resources": {"gpu": ["t4"]}})
+    endpoint = Endpoint(
+        COMMAND, "/ready", "KEY", ("--guard",), ("a", "b"), True, ("r",), {"resources": {"gpu": ["t4"]}}
+    )
     assert Endpoint.from_json(json.loads(json.dumps(endpoint.to_json()))) == endpoint
     server = Server("r-1", "http://127.0.0.1:1", endpoint, True, "servers/1.txt", 1.5)
     assert Server.from_json(json.loads(json.dumps(server.to_json()))) == server
+
+
+def test_a_command_may_have_more_arguments_where_there_is_a_key() -> None:
+    endpoint = Endpoint(COMMAND, "/ready", "KEY", ("--guard", "it"))
+    assert endpoint.guarded() == Endpoint(replace(COMMAND, argv=(*COMMAND.argv, "--guard", "it")), "/ready", "KEY")
 
 
 def test_one_run_is_served_by_its_name(make_run: MakeRun, manager: Manager, tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def _ready(process: "subprocess.Popen[str]") -> str:
 def test_a_detached_server_answers_until_it_is_stopped_and_its_run_stays(ftk: Ftk) -> None:
     told = _start(ftk, TOY_KEY="of-another-server")
     assert (told["models"], told["key"]) == (["sums"], None)
+    assert not any("--guarded" in item.cmdline() for item in ftk.servers())
     assert _ask(told["url"]) == "4"
     (ftk.folder / "link").symlink_to(ftk.runs)
     (row,) = json.loads(ftk("serve", "--list", "--json", "--runs-dir", "link").stdout)
@@ -174,6 +175,7 @@ def test_a_key_is_asked_for_and_nowhere_to_be_seen(ftk: Ftk) -> None:
         _ask(told["url"])
     assert _ask(told["url"], key="sesame-7431") == "4"
     lines = [" ".join(item.cmdline()) for item in ftk.servers()]
+    assert any(line.endswith(" --guarded") for line in lines)  # what its command has with a key alone
     marks = [item.environ()["FTK_SERVER"] for item in ftk.servers()]
     written = [path.read_text(errors="replace") for path in ftk.runs.rglob("*") if path.is_file()]
     assert not [text for text in [*lines, *marks, *written] if "sesame-7431" in text]

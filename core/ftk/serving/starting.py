@@ -70,9 +70,11 @@ def prepare(order: Order, config: Config, manager: Manager, key: str | None, sho
     sets = [item.text for item in order.changes]
     inputs = {"base": order.base, "others": [record.id for record in others], "sets": sets}
     endpoint = Endpoint.from_json(visit(first, "endpoint", inputs, show=show))
-    if key is not None and endpoint.key_variable is None:
-        server = config.provider("serve")
-        raise UsageError(f"{server} cannot ask for a key", "serve to this machine alone, without a key")
+    if key is not None:
+        if endpoint.key_variable is None:
+            server = config.provider("serve")
+            raise UsageError(f"{server} cannot ask for a key", "serve to this machine alone, without a key")
+        endpoint = endpoint.guarded()
     environment = choose(endpoint.command.environment, config, manager, first.backend)
     settings = config.ftk["serve"]
     return Launch(first, endpoint, environment, settings["host"], settings["port"], key)

@@ -1,7 +1,7 @@
-"""Stands before vLLM's application: a key guards all of it, and requests have a largest size.
+"""Stands before vLLM's application where there is a key, which guards all of it, or requests have a largest size.
 
 vLLM's own key guards the paths below `/v1` alone; `/invocations` and others answer with the model all the same. This
-file runs in vLLM's interpreter, which has no ftk; with neither a key nor a size it lets everything through.
+file runs in vLLM's interpreter, which has no ftk.
 """
 
 import hmac

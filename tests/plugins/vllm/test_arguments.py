@@ -19,7 +19,7 @@ from ftk_vllm.plugin import serve
 MERGED = Artifact("run", "lora-out/merged")
 START = "{python} -m vllm.entrypoints.openai.api_server"
 CPU = "--dtype float32 --kv-cache-memory-bytes 1G --enforce-eager --distributed-executor-backend uni"
-GUARDED = "--middleware ftk_guard.Guard"
+GUARDED = ("--middleware", "ftk_guard.Guard")
 
 LORA = {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["q_proj"], "init_lora_weights": True}
 
@@ -63,7 +63,7 @@ def test_a_merged_model_on_a_cpu(make_run: Callable[..., Run], merged: Callable[
     run = make_run()
     endpoint = serve(run, merged(run))
     what = f"--model {MERGED} --served-model-name sql --host HOST --port PORT"
-    assert _typed(run, endpoint) == f"{START} {what} {CPU} {GUARDED}"
+    assert _typed(run, endpoint) == f"{START} {what} {CPU}"
     assert endpoint.command.variables == {
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
@@ -90,7 +90,7 @@ def test_gpus_share_the_model_in_its_own_type(
     run = make_run(gpus=gpus)
     endpoint = serve(run, merged(run))
     what = f"--model {MERGED} --served-model-name sql --host HOST --port PORT"
-    assert _typed(run, endpoint) == f"{START} {what} {options} {GUARDED}"
+    assert _typed(run, endpoint) == f"{START} {what} {options}"
     assert "VLLM_ENABLE_V1_MULTIPROCESSING" not in endpoint.command.variables
 
 
@@ -130,14 +130,14 @@ def test_adapters_of_two_runs_and_their_base(make_run: Callable[..., Run], base:
     typed = _typed(run, serve(run, _adapters(run, base)))
     lora = "--enable-lora --max-loras 3 --max-lora-rank 16 --lora-modules one=lora-out two=../two/outputs/lora-out"
     what = "--model cache:models/x --tokenizer TOKENIZER --served-model-name b --host HOST --port PORT"
-    assert typed == f"{START} {what} {CPU} {lora} {GUARDED}"
+    assert typed == f"{START} {what} {CPU} {lora}"
 
 
 def test_an_adapter_alone_on_a_gpu(make_run: Callable[..., Run], base: Path) -> None:
     run = make_run(gpus=1)
     typed = _typed(run, serve(run, _adapters(run, base)[:1]))
     assert "--served-model-name base " in typed
-    assert "--enable-lora --max-loras 1 --max-lora-rank 16 --lora-modules one=lora-out --middleware" in typed
+    assert typed.endswith("--enable-lora --max-loras 1 --max-lora-rank 16 --lora-modules one=lora-out")
 
 
 @pytest.mark.parametrize(
@@ -200,8 +200,24 @@ def test_settings_become_options(make_run: Callable[..., Run], merged: Callable[
     endpoint = serve(run, merged(run))
     options = "--dtype bfloat16 --max-model-len 512 --gpu-memory-utilization 0.5 --max-num-seqs 4 --enforce-eager"
     assert options in _typed(run, endpoint)
-    assert _typed(run, endpoint).endswith(f"{GUARDED} --seed=7 --max-log-len 9")
+    assert _typed(run, endpoint).endswith("--middleware ftk_guard.Guard --seed=7 --max-log-len 9")
     assert endpoint.command.variables["FTK_MAX_REQUEST_BYTES"] == "9000"
+
+
+def test_a_guard_stands_before_it_where_there_is_a_key(
+    make_run: Callable[..., Run], merged: Callable[[Run], list[Served]]
+) -> None:
+    run = make_run(["ftk: {serve: {arguments: [--seed=7]}}"])
+    endpoint = serve(run, merged(run))
+    assert "--middleware" not in endpoint.command.argv
+    assert endpoint.guarded().command.argv == (*endpoint.command.argv, *GUARDED)
+
+
+def test_one_guard_is_enough_for_a_key_and_a_largest_size(
+    make_run: Callable[..., Run], merged: Callable[[Run], list[Served]]
+) -> None:
+    run = make_run(["ftk: {serve: {max_request_bytes: 9000}}"])
+    assert serve(run, merged(run)).guarded().command.argv.count("--middleware") == 1
 
 
 @pytest.mark.parametrize(

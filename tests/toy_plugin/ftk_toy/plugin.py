@@ -98,7 +98,7 @@ def serve(run: Run, models: Sequence[Served]) -> Endpoint:
     name, model = models[0].name, models[0].model
     folders = (model.folder, model.adapter or model.folder)
     argv = (PYTHON, "-m", "ftk_toy.server", HOST, PORT, name, *folders, *run.config.ftk["serve"]["arguments"])
-    return Endpoint(Command(argv, ENVIRONMENT.name), key_variable="TOY_KEY")
+    return Endpoint(Command(argv, ENVIRONMENT.name), key_variable="TOY_KEY", key_arguments=("--guarded",))
 
 
 @hookimpl

@@ -1,7 +1,7 @@
 """The server of the toy engine: `python -m ftk_toy.server HOST PORT NAME BASE ADAPTER [WHAT]`.
 
 WHAT it does wrong: `--crash` ends it at once, `--sleep` keeps it from becoming ready, `--stubborn` ignores SIGTERM, and
-`--child` starts a process that does the same.
+`--child` starts a process that does the same. `--guarded` is there with a key, and means nothing to it.
 """
 
 import json
