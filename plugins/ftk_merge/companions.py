@@ -15,6 +15,9 @@ WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".
 OWN = ("README.md", "special_tokens_map.json")
 """What is about the base model alone; the run's tokenizer keeps its special tokens in `tokenizer_config.json`."""
 
+OF_THE_WHOLE = ("tie_word_embeddings", "dtype")
+"""Settings that a model with other parts than text goes by itself, even where they are not in its config."""
+
 
 def write_companions(base: Path, tokenizer: Path, target: Path, changes: Mapping[str, Any]) -> None:
     """Copy the base model's other files, and the tokenizer's over them, to `target`.
@@ -41,15 +44,22 @@ def _write_end(tokenizer: Path, target: Path) -> None:
 
 
 def _ends_at(config: Mapping[str, Any], end: int) -> bool:
-    known = {**config.get("text_config", {}), **config}.get("eos_token_id")
+    known = with_text_part(config).get("eos_token_id")
     return end in known if isinstance(known, list) else end == known
 
 
+def with_text_part(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config with what only its part about text says, where it has one."""
+    return {**(config.get("text_config") or {}), **config}
+
+
 def changed_config(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A config with changes, made in the part about text where it has one."""
+    """A config with changes, made in the part about text where it has one, and in the whole where that knows them."""
     text = config.get("text_config")
-    parts = {"text_config": {**text, **{key: value for key, value in changes.items() if key in text}}} if text else {}
-    return {**config, **parts, **{key: value for key, value in changes.items() if not text or key in config}}
+    if text is None:
+        return {**config, **changes}
+    whole = {key: value for key, value in changes.items() if key in config or key in OF_THE_WHOLE}
+    return {**config, **whole, "text_config": {**text, **changes}}
 
 
 def write_index(target: Path, plan: Plan) -> None:

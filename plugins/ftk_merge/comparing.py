@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftk_merge.by_peft import load_both
 from ftk_merge.checkpoint import Checkpoint
+from ftk_merge.loading import UnknownModel, load_both, load_model
 from ftk_merge.memory import free_memory
 from ftk_merge.room import needed_memory
 from ftk_merge.rows import make_rows, read_rows
@@ -41,7 +41,10 @@ def compare(base: Path, adapter: Path, merged: Path, data: Path) -> dict[str, An
     need, free = needed_memory(checkpoint, adapter) + _logits_memory(checkpoint, rows), free_memory()
     if need > free:
         return {"ok": None, "text": f"skipped: too large ({need / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free)"}
-    found = {**measure(base, adapter, checkpoint, rows), "made_up": not staged}
+    try:
+        found = {**measure(base, adapter, checkpoint, rows), "made_up": not staged}
+    except UnknownModel as reason:
+        return {"ok": None, "text": f"skipped: {reason}"}
     return {**found, "text": _text(**found)}
 
 
@@ -60,7 +63,7 @@ def measure(base: Path, adapter: Path, merged: Checkpoint, rows: Sequence[Sequen
     fold(model, merged)
     folded = logits(model, rows)
     del model
-    found = logits(load_merged(merged.folder), rows)
+    found = logits(load_model(merged.folder, adapter), rows)
     apart, rounding = distance(folded, found), distance(tuned, found)
     dtype = str(coarsest_type(merged)).removeprefix("torch.")
     return {
@@ -89,14 +92,6 @@ def _logits_memory(merged: Checkpoint, rows: Sequence[Sequence[int]]) -> int:
     """Bytes for four times the logits, in float32."""
     vocabulary = max((tensor.shape[0] for tensor in merged.tensors.values() if tensor.shape), default=0)
     return 4 * 4 * vocabulary * sum(map(len, rows))
-
-
-def load_merged(folder: Path) -> Any:
-    """The merged model, in float32."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
 
 
 def logits(model: Any, rows: Sequence[Sequence[int]]) -> "list[Tensor]":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ftk_merge.checkpoint import Checkpoint
+from ftk_merge.names import stored_name
 from ftk_merge.tensors import FLOATS
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def fold(model: Any, merged: Checkpoint) -> None:
         _part_tied_weights(model)
         model.merge_adapter()
         for name, weight in model.named_parameters():
-            weight.copy_(weight.to(types.get(_stored_name(name), coarsest)))
+            weight.copy_(weight.to(types.get(stored_name(_unwrapped(name), types) or "", coarsest)))
 
 
 def coarsest_type(merged: Checkpoint) -> "torch.dtype":
@@ -40,7 +41,7 @@ def _types(merged: Checkpoint) -> "Mapping[str, torch.dtype]":
     return {name: FLOATS[tensor.dtype] for name, tensor in merged.tensors.items() if tensor.dtype in FLOATS}
 
 
-def _stored_name(name: str) -> str:
+def _unwrapped(name: str) -> str:
     for wrapper in WRAPPERS:
         name = name.replace(wrapper, "")
     return name

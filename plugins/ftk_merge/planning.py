@@ -8,6 +8,7 @@ from ftk_merge.adapter import Change, UnknownAdapter
 from ftk_merge.checkpoint import Checkpoint
 from ftk_merge.command import MergeError
 from ftk_merge.low_rank import Fold
+from ftk_merge.names import TEXT_PART, stored_name
 from ftk_merge.tensors import FLOATS, StoredTensor
 
 INPUT_EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight")
@@ -66,9 +67,11 @@ def plan_merge(base: Checkpoint, changes: Mapping[str, Change], dtype: str | Non
     :raises UnknownAdapter: when a change cannot be matched to the base model's tensors.
     """
     stored = base.tensors
-    names = {name: _stored_name(name, stored) for name in changes}
-    found = {stored_name: changes[name] for name, stored_name in names.items() if stored_name is not None}
-    lost = {name: changes[name] for name, stored_name in names.items() if stored_name is None}
+    names = {name: stored_name(name, stored) for name in changes}
+    found = {other: changes[name] for name, other in names.items() if other is not None}
+    lost = {name: changes[name] for name, other in names.items() if other is None}
+    if len(found) + len(lost) < len(changes):
+        raise UnknownAdapter("several of its parts are for one of the base model's tensors")
     added = _untied(base, found, lost)
     shards = {
         file: {
@@ -87,14 +90,6 @@ def plan_merge(base: Checkpoint, changes: Mapping[str, Change], dtype: str | Non
 def _belongs(added: Mapping[str, StoredTensor], file: str, base: Checkpoint) -> bool:
     """An output embedding of its own goes where most models have it: into the last file."""
     return bool(added) and file == list(base.shards)[-1]
-
-
-def _stored_name(name: str, stored: Mapping[str, StoredTensor]) -> str | None:
-    """The name in the files of the tensor that the model calls `name`; some files leave the model's prefix out."""
-    if name in stored:
-        return name
-    near = [other for other in stored if name.endswith(f".{other}") or other.endswith(f".{name}")]
-    return near[0] if len(near) == 1 else None
 
 
 def _untied(base: Checkpoint, found: dict[str, Change], lost: Mapping[str, Change]) -> dict[str, StoredTensor]:
@@ -121,8 +116,9 @@ def _untied(base: Checkpoint, found: dict[str, Change], lost: Mapping[str, Chang
         return {}
     name = exits[0] if exits else OUTPUT_EMBEDDINGS[0]
     shared = found[entry].replacement if entry in found and not _is_own(found[entry]) else None
-    found[name] = lost.get(name, Change(shared))
-    return {name: tensors[entry]}
+    added = TEXT_PART + name if entry.startswith(TEXT_PART) else name
+    found[added] = lost.get(name, Change(shared))
+    return {added: tensors[entry]}
 
 
 def _is_own(change: Change) -> bool:

@@ -94,7 +94,7 @@ def run_command(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[st
     def run(name: str, *arguments: Path | str) -> "subprocess.CompletedProcess[str]":
         argv = [sys.executable, "-m", f"ftk_merge.{name}", *map(str, arguments)]
         environment = {**os.environ, "FTK_EVENTS": str(tmp_path / "events.jsonl")}
-        return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=250)
 
     return run
 
@@ -117,7 +117,7 @@ def merged_by_peft() -> Callable[[Path, Path, torch.dtype], dict[str, torch.Tens
     """The weights that peft makes in float32, rounded to a type."""
 
     def merge(base: Path, adapter: Path, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-        from ftk_merge.by_peft import load_both
+        from ftk_merge.loading import load_both
 
         both: PeftModel = load_both(base, adapter, adapter)
         return {name: weight.to(dtype) for name, weight in both.merge_and_unload().state_dict().items()}
