@@ -9,10 +9,15 @@ ADVICE = (
         f"{SMALLER}, or use more GPUs with `deepspeed: zero3`",
     ),
     Advice(
-        r"ZeroDivisionError: (integer )?(division|modulo) by zero|steps_in_epoch",
+        r"axolotl has trained no step",
         "an epoch has no step: there are fewer rows than one batch of all processes needs",
         "add rows, or lower micro_batch_size, gradient_accumulation_steps or the number of GPUs;"
         " with sample_packing, lower sequence_len",
+    ),
+    Advice(
+        r"num_samples should be a positive integer value, but got num_samples=0",
+        "axolotl has left out all rows",
+        "raise sequence_len, or correct the data set's `type`",
     ),
     Advice(
         r"eval dataset split is too small for sample_packing",
@@ -20,14 +25,10 @@ ADVICE = (
         "set eval_sample_packing: false, or raise val_set_size",
     ),
     Advice(
-        r"No module named 'flash_attn'|FlashAttention2 has been toggled on, but it cannot be used",
+        r"No module named 'flash_attn'|FlashAttention\d has been toggled on, but it cannot be used"
+        r"|no flash-attn build is available in this environment",
         "flash-attn is not installed beside axolotl",
         "set attn_implementation: sdpa, or install flash-attn there",
-    ),
-    Advice(
-        r"'Accelerator' object has no attribute 'deepspeed_config'",
-        "a logger of axolotl's own asks for a DeepSpeed config that is not there",
-        "remove wandb_log_model from the config: ftk's loggers send the model",
     ),
     Advice(
         r"axolotl trains with .* asked for",

@@ -190,7 +190,12 @@ class Progress(TrainerCallback):
             self._report(state, logs)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Note what came out, of this process and of those before it that were cut short."""
+        """Note what came out, of this process and of those before it that were cut short.
+
+        Where no batch is full, axolotl ends in peace with what it began with.
+        """
+        if not state.global_step:
+            sys.exit("axolotl has trained no step")
         last = {name: _last(state.log_history, name) for name in ("loss", "eval_loss")}
         RESULTS.update(steps=state.global_step, train_loss=last["loss"], eval_loss=last["eval_loss"])
 
