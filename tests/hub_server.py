@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-REVISIONS = ("main", "v1", COMMIT)
+LATER = "89abcdef0123456789abcdef0123456789abcdef"
+REVISIONS = ("main", "v1", COMMIT, LATER)
 TOKEN = "hf_good"
 
 _API = re.compile(
@@ -28,6 +29,7 @@ class Hub:
     :param failing: repositories that are answered with this status.
     :param cut: repositories whose files end in the middle.
     :param fetched: the paths of the files that were given.
+    :param later: the files of repositories that have moved on: what `main` is since then, as the commit `LATER`.
     """
 
     repos: Mapping[str, Mapping[str, bytes]]
@@ -35,7 +37,13 @@ class Hub:
     failing: Mapping[str, int] = field(default_factory=dict)
     cut: tuple[str, ...] = ()
     fetched: list[str] = field(default_factory=list)
+    later: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
     url: str = ""
+
+    def at(self, repo: str, revision: str) -> tuple[str, Mapping[str, bytes]]:
+        """The commit that a revision is, and its files."""
+        is_later = repo in self.later and revision in ("main", LATER)
+        return (LATER, self.later[repo]) if is_later else (COMMIT, self.repos[repo])
 
 
 @contextmanager
@@ -79,29 +87,30 @@ class _Handler(BaseHTTPRequestHandler):
         elif (request["revision"] or "main") not in REVISIONS:
             self.refuse(404, "RevisionNotFound", "Invalid rev id")
         elif request.re is _API:
-            self.describe(request["repo"], request["what"])
+            self.describe(request["repo"], request["revision"] or "main", request["what"])
         elif request["repo"] in self.state.gated and token is None:
             self.refuse(403, "GatedRepo", "Access to this model is restricted")
         else:
-            self.give(request["repo"], request["path"])
+            self.give(request["repo"], request["revision"], request["path"])
 
-    def describe(self, repo: str, what: str | None) -> None:
+    def describe(self, repo: str, revision: str, what: str | None) -> None:
         """Tell of a repository, or list its files."""
-        contents = self.state.repos[repo]
+        commit, contents = self.state.at(repo, revision)
         listing = [
             {"type": "file", "path": path, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
             for path, content in contents.items()
         ]
-        about = {"id": repo, "sha": COMMIT, "siblings": [{"rfilename": path} for path in contents]}
+        about = {"id": repo, "sha": commit, "siblings": [{"rfilename": path} for path in contents]}
         self.answer(200, json.dumps(listing if what == "tree" else about).encode(), {})
 
-    def give(self, repo: str, path: str) -> None:
+    def give(self, repo: str, revision: str, path: str) -> None:
         """Send a file."""
-        content = self.state.repos[repo][path]
+        commit, contents = self.state.at(repo, revision)
+        content = contents[path]
         if self.command == "GET":
             self.state.fetched.append(path)
         self.cut = repo in self.state.cut
-        self.answer(200, content, {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": COMMIT})
+        self.answer(200, content, {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": commit})
 
     def refuse(self, status: int, code: str | None, message: str) -> None:
         """Send an error as the hub does."""

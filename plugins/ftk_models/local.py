@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ftk.plugin import Artifact, FetchedModel, FtkError, Run, files, is_there
+from ftk.plugin import Artifact, FetchedModel, FtkError, Run, UsageError, files, is_there
 from ftk_models.whole import find_damage
 
 MAGIC = b"GGUF"
@@ -40,9 +40,11 @@ def fetch(run: Run, ref: str, tokenizer_only: bool) -> FetchedModel:
 
     Where the file system can, a copy shares the file's blocks until then, and takes neither room nor time.
 
-    :raises FtkError: when a file changed meanwhile.
+    :raises FtkError: when it is gone, or a file changed meanwhile.
     """
     path = Path(ref).expanduser()
+    if not is_there(path):
+        raise UsageError(f"base_model {ref} is gone, and the cache has no copy of it", "put it back where it was")
     sources = [path] if path.is_file() else _files(path, without=WEIGHTS if tokenizer_only else ())
     states = [_state(item) for item in sources]
     digest = files.sha256_of({item.name: files.sha256(item) for item in sources})

@@ -13,6 +13,7 @@ from ftk.config.resolved import Config
 from ftk.errors import UsageError
 from ftk.home import Home
 from ftk.hooks.manager import Manager
+from ftk.runs.base_model import FILE, TOKENIZER_FOLDER
 from ftk.runs.cache import Cache
 from ftk.runs.record import RunRecord
 from ftk.runs.run import Run
@@ -57,9 +58,18 @@ def staged_by_run(home: Home, manager: Manager, record: RunRecord) -> Iterator[S
         raise UsageError(f"{record.id} has no tokenised data yet", f"`ftk show {record.id}` tells how far it came")
     data = StagedData.from_json(manifest["result"])
     with _visit(home, manager, record.config()) as run:
+        _bring_tokenizer(record, run.folder)
         tokenizer = run.path(run.tokenizer())
         folder = data.folder.path
         yield Staged(data, run.config, tokenizer, lambda name: record.backend.open(record.id, f"{folder}/{name}"))
+
+
+def _bring_tokenizer(record: RunRecord, folder: Path) -> None:
+    """Copy the tokenizer that a run keeps, if it does, into the folder of another."""
+    names = [f"{TOKENIZER_FOLDER}/{name}" for name in record.backend.list(record.id, TOKENIZER_FOLDER)]
+    for name in (*names, FILE) if names else ():
+        with record.backend.open(record.id, name) as stream:
+            files.write_stream(folder / name, stream)
 
 
 @contextmanager

@@ -79,7 +79,7 @@ PRETRAINING_DATASET: Schema = {
 }
 TAKEN = (
     *("events", "stages", "evaluate", "last_run_prepared", "loggers", "plugins", "servers", "evaluations"),
-    *("shipped", "lora_model_dir"),
+    *("shipped", "lora_model_dir", "tokenizer"),
     "(generate|evaluate|endpoint)-.*",
     r"(test-)?data(-\d+)?",
     r".*\.(ya?ml|jsonl?|csv|tsv|parquet|arrow|txt|gz|zst|partial)",

@@ -35,6 +35,9 @@ _RESULTS: Mapping[str, type[Result]] = {
 _NEEDS: Mapping[str, tuple[str, ...]] = {"train": ("stage_data", "prepare_model"), "merge": ("prepare_model", "train")}
 """The stages whose results a stage is given."""
 
+_FETCHING = ("stage_data", "prepare_model")
+"""The stages that fetch the base model, or its tokenizer; done again, they take it as it is then."""
+
 
 @dataclass
 class Outcome:
@@ -121,9 +124,14 @@ class Pipeline:
         if "train" in redone:
             files.remove(self.run.folder / EVALUATIONS_FOLDER)
         for stage in reversed(redone):
-            if stage in self._outputs:
-                files.discard(self._outputs[stage])
-            files.remove(self._folder / f"{stage}.json")
+            self._forget(stage)
+
+    def _forget(self, stage: str) -> None:
+        if stage in self._outputs:
+            files.discard(self._outputs[stage])
+        if stage in _FETCHING:
+            self.run.forget_base_model(tokenizer=stage == "stage_data")
+        files.remove(self._folder / f"{stage}.json")
 
     def refuse_stale(self, before: str | None) -> None:
         """Stop when the inputs of a stage that has begun are no longer those that it began with.
@@ -174,7 +182,9 @@ class Pipeline:
         provider = self.run.config.provider(stage)
         if stage in self._outputs:
             files.sweep(self._outputs[stage])
-        begun = Manifest(stage, self._inputs(stage))
+        begun, before = Manifest(stage, self._inputs(stage)), self._manifest(stage)
+        if before and before.changed(begun.inputs):
+            self._forget(stage)
         begun.write(self._folder)
         self.run.at_stage(stage)
         self.run.events.emit("stage_started", stage=stage, provider=provider)
@@ -195,7 +205,11 @@ class Pipeline:
         return self.manager.stage_data(provider, self.run)
 
     def _prepare_model(self, provider: str) -> Result:
-        return self.manager.prepare_model(provider, self.run)
+        before = self.run.fetched()
+        model = self.manager.prepare_model(provider, self.run)
+        if before is None or before != self.run.fetched():
+            self.run.refuse_other_tokenizer(model.folder)
+        return model
 
     def _train(self, provider: str) -> Result:
         assert self.outcome.data is not None and self.outcome.model is not None

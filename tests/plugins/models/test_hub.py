@@ -1,6 +1,7 @@
 """Base models of the hub, fetched from a stand-in on this machine."""
 
 import importlib.util
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -98,6 +99,21 @@ def test_a_revision_is_a_branch_tag_or_commit(hub: Any, fetch: Fetch) -> None:
     refused = fetch("acme/tiny", "v9", HF_ENDPOINT=hub.url)
     assert refused["message"] == "the hub's model acme/tiny has no revision 'v9'"
     assert refused["remedy"] == "correct revision_of_model"
+
+
+def test_a_run_keeps_its_commit_when_the_repository_moves_on(hub: Any, fetch: Fetch, tmp_path: Path) -> None:
+    fetch("acme/tiny", run="one", only=True, HF_ENDPOINT=hub.url)
+    hub.later["acme/tiny"] = {**FILES, "config.json": b'{"model_type": "gpt2"}'}
+    first = fetch("acme/tiny", run="one", HF_ENDPOINT=hub.url)
+    assert (first["digest"], Path(first["path"], "config.json").read_bytes()) == (
+        hub_server.COMMIT,
+        FILES["config.json"],
+    )
+    assert fetch("acme/tiny", HF_ENDPOINT=hub.url)["digest"] == hub_server.LATER
+    assert fetch("acme/tiny", run="one", HF_ENDPOINT=DOWN) == first
+    for cache in ("cache", "hub"):
+        shutil.rmtree(tmp_path / cache)
+    assert fetch("acme/tiny", run="one", HF_ENDPOINT=hub.url) == first
 
 
 def test_a_gated_model_is_given_to_the_holder_of_a_token(hub: Any, fetch: Fetch) -> None:

@@ -1,6 +1,8 @@
 """Base models that lie on this machine."""
 
+import shutil
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +13,22 @@ from ftk.hooks.manager import Manager
 from ftk.plugin import Cache, Config, FetchedModel, FtkError, Run, UsageError, files
 from ftk_models import local
 
-Start = Callable[[str], Run]
+Start = Callable[..., Run]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
-    """Starts a run of a base model."""
+    """Starts a run of a base model: a new one, or the one that is named."""
     manager = Manager()
     manager.register(ftk_models.plugin, "models")
     backend: Any = None
-    return lambda ref: Run(tmp_path / "run", Cache(tmp_path / "cache"), Config({"base_model": ref}), manager, backend)
+    numbers = count()
+
+    def begin(ref: str, name: str | None = None) -> Run:
+        folder = tmp_path / (name or f"run-{next(numbers)}")
+        return Run(folder, Cache(tmp_path / "cache"), Config({"base_model": ref}), manager, backend)
+
+    return begin
 
 
 @pytest.fixture
@@ -62,6 +70,33 @@ def test_what_was_fetched_stays_when_its_owner_writes_to_a_file(start: Start, mo
     found, contents = fetched(start(str(model)))
     (model / "model.safetensors").write_text("other weights")
     assert {name: start("x").path(found.path / name).read_text() for name in contents} == contents
+
+
+@pytest.mark.parametrize("only", [False, True])
+def test_a_run_has_its_model_to_the_end(start: Start, model: Path, only: bool) -> None:
+    found = start(str(model), "one").fetch_model(only)
+    (model / "config.json").write_text("changed")
+    assert start(str(model), "one").fetch_model(only) == found
+    assert start(str(model), "other").fetch_model(only) != found
+    shutil.rmtree(model)
+    assert start(str(model), "one").fetch_model(only) == found
+
+
+def test_where_the_cache_is_gone_another_model_is_not_taken_for_the_runs_own(
+    start: Start, model: Path, tmp_path: Path
+) -> None:
+    found = start(str(model), "one").fetch_model()
+    shutil.rmtree(tmp_path / "cache")
+    model.rename(tmp_path / "moved")
+    with pytest.raises(UsageError, match="is gone, and the cache has no copy of it"):
+        start(str(model), "one").fetch_model()
+    (tmp_path / "moved").rename(model)
+    (model / "config.json").write_text("changed")
+    with pytest.raises(UsageError, match="is another than this run began with") as error:
+        start(str(model), "one").fetch_model()
+    assert "`ftk run --resume one --from stage_data`" in str(error.value.remedy)
+    (model / "config.json").write_text("config.json")
+    assert start(str(model), "one").fetch_model() == found
 
 
 def test_a_file_that_changes_while_it_is_copied_is_told(
