@@ -59,7 +59,7 @@ NO_FLASH = (
             "ACCELERATE_ variables",
         ),
         (
-            f"{REFUSED}  Value error, Require cfg.load_in_4bit to be True for qlora [type=value_error, input_type=dict]",
+            f"{REFUSED}  Value error, Require cfg.load_in_4bit to be True for qlora [type=value_error, input",
             "axolotl refuses the config: Require cfg.load_in_4bit to be True for qlora",
             "--set KEY=VALUE",
         ),
