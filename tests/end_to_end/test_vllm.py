@@ -256,6 +256,16 @@ def test_adapters_of_two_runs_and_their_base_answer_side_by_side(ftk: Ftk, adapt
     assert _answers(adapters, "model", QUESTIONS[:1]) == expected["model"][:1]
 
 
+def test_nothing_is_between_clients_and_vllm_where_nothing_is_asked_for(adapters: Server) -> None:
+    (process,) = [process for process in _processes(adapters) if _listens(process, int(_port(adapters)))]
+    assert process.cmdline()[1:3] == ["-m", "vllm.entrypoints.openai.api_server"]
+    assert "--middleware" not in process.cmdline()
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    return any(item.status == psutil.CONN_LISTEN and item.laddr.port == port for item in process.net_connections())
+
+
 def test_a_start_that_fails_is_told_by_its_cause(ftk: Ftk, vllm_options: tuple[str, ...]) -> None:
     too_long = ("--set", "ftk.serve.max_model_len=1000000")
     done = ftk("serve", "one", *vllm_options, "--port", "0", "--detach", *too_long)
