@@ -54,14 +54,17 @@ def argv(
     :param gpus: how many there are; a plain Python would spread its one process over several.
     :param arguments: axolotl's.
     """
+    if launcher == "accelerate" and nproc == 1:
+        launcher = None  # accelerate would start one python too, and pass no signal on to it
     match launcher or ("python" if nproc == 1 and gpus < 2 else "torchrun"):
         case "python":
             start: tuple[str, ...] = ("-m",)
         case "torchrun":
-            alone = ("--standalone", f"--nproc-per-node={nproc}", f"--shutdown-timeout={SHUTDOWN}")
-            start = ("-m", "torch.distributed.run", *alone, "-m")
+            start = ("-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={nproc}", "-m")
         case _:
-            start = ("-m", "accelerate.commands.launch", f"--num_processes={nproc}", "--num_machines=1", "-m")
+            # Its word for several processes is --multi_gpu, also where there is none; port 0 is any that is free.
+            together = ("--multi_gpu", f"--num_processes={nproc}", "--num_machines=1", "--main_process_port=0")
+            start = ("-m", "accelerate.commands.launch", *together, "-m")
     return (PYTHON, *start, MODULE, *arguments)
 
 
@@ -75,6 +78,7 @@ def variables(config: Config, nproc: int, on_cpu: bool) -> dict[str, str]:
     together_on_cpu = on_cpu and nproc > 1 and not config.get("deepspeed")
     values = {
         "FTK_WORLD_SIZE": str(nproc),
+        "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(SHUTDOWN),
         # With this set, DeepSpeed is silently left out; without it, processes of a CPU train each for itself.
         "ACCELERATE_USE_CPU": "true" if together_on_cpu else "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",

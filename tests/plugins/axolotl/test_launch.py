@@ -33,7 +33,18 @@ def test_several_processes_have_a_launcher() -> None:
 
 
 def test_accelerate_can_be_chosen() -> None:
-    assert "--num_processes=2" in argv("accelerate", 2, 2, ())
+    command = argv("accelerate", 2, 0, ())
+    assert command[:3] == (PYTHON, "-m", "accelerate.commands.launch")
+    assert {"--multi_gpu", "--num_processes=2", "--main_process_port=0"} < set(command)
+
+
+def test_one_process_of_accelerate_gets_the_signals() -> None:
+    assert argv("accelerate", 1, 1, ()) == argv(None, 1, 1, ())
+    assert argv("accelerate", 1, 4, ()) == argv(None, 1, 4, ())
+
+
+def test_all_launchers_leave_time_for_a_checkpoint(config: Callable[..., Config]) -> None:
+    assert int(variables(config(), 2, True)["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"]) >= 300
 
 
 @pytest.mark.parametrize(
