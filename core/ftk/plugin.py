@@ -50,6 +50,7 @@ from ftk.loggers.logger import LoggedRun, Logger
 from ftk.reporter import EVENTS_VARIABLE, Reporter
 from ftk.runs.cache import Cache
 from ftk.runs.evaluation import SAMPLES_FILE
+from ftk.runs.kept import KeptAnswers
 from ftk.runs.run import LOG_FILE, Run
 from ftk.server import HOST, PORT, SERVERS, Endpoint, Served, Server
 from ftk.serving.settings import refuse_settings
@@ -102,6 +103,7 @@ __all__ = [
     "FtkError",
     "Home",
     "Interpreter",
+    "KeptAnswers",
     "LoggedRun",
     "Logger",
     "Losses",

@@ -1,5 +1,6 @@
 """Complete prompts in batches, with a model and perhaps an adapter."""
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -9,8 +10,8 @@ from typing import Any
 import torch
 
 from ftk.files import locked, write_text
+from ftk.plugin import KeptAnswers
 from ftk.reporter import Reporter
-from ftk_transformers.answers import Answers
 from ftk_transformers.loading import DEVICE, ends_of, load, load_tokenizer
 from ftk_transformers.prompts import Options, Prompt, batches, read_prompts
 from ftk_transformers.streaming import Pieces
@@ -108,14 +109,15 @@ def generate(base: Path, tokenizer: Path, adapter: Path, source: Path, target: P
     :param adapter: the folder of an adapter to use with it, or `-`.
     """
     with locked(target.with_suffix(".lock")):
-        answers = Answers(target.with_suffix(".answers"))
+        answers = KeptAnswers(target.with_suffix(".answers"))
         generator = Generator(base, tokenizer, adapter)
         prompts = read_prompts(source, generator.tokenizer)
         _complete(generator, prompts, answers)
-        write_text(target, answers.lines())
+        lines = [json.dumps(answer, ensure_ascii=False) for answer in answers.in_order()]
+        write_text(target, "".join(f"{line}\n" for line in lines))
 
 
-def _complete(generator: Generator, prompts: Sequence[Prompt], answers: Answers) -> None:
+def _complete(generator: Generator, prompts: Sequence[Prompt], answers: KeptAnswers) -> None:
     """Complete the prompts that have no answer yet."""
     reporter = Reporter.from_environment()
     tokens, began = 0, time.monotonic()

@@ -1,4 +1,4 @@
-"""The answers of a generation while it works: written down batch by batch, so that a kill costs the last one only."""
+"""Answers while they are made: written down as they come, so that a kill costs no more than what is at work."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from ftk.reporter import append_line
 
 
-class Answers:
+class KeptAnswers:
     """Answers by the number of their prompt.
 
     :param path: the file with a JSON line for each; what an earlier, killed call has left there counts.
@@ -29,10 +29,9 @@ class Answers:
         append_line(self.path, "\n".join(json.dumps(pair) for pair in batch.items()))
         self._known.update(batch)
 
-    def lines(self) -> str:
-        """All answers in the prompts' order, a JSON line each."""
-        ordered = [self._known[number] for number in sorted(self._known)]
-        return "".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in ordered)
+    def in_order(self) -> list[dict[str, Any]]:
+        """All answers, in the prompts' order."""
+        return [self._known[number] for number in sorted(self._known)]
 
 
 def _read(path: Path) -> list[tuple[int, dict[str, Any]]]:
