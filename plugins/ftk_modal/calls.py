@@ -19,7 +19,7 @@ from ftk_modal.inside import GRACE, OWN, SUPERSEDED
 from ftk_modal.mirror import Mirror
 from ftk_modal.pace import Pace
 from ftk_modal.states import CallFailed, is_working, result_of
-from ftk_modal.troubles import Patience, insist, told
+from ftk_modal.troubles import PATIENCE, Patience, insist, told
 from ftk_modal.volume import Entry
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Caller:
         return call
 
     def _wait(self, call: "modal.FunctionCall[int]", watch: "_Watch", until: float | None) -> int:
-        patience = Patience()
+        patience = Patience(PATIENCE)
         while until is None or time.time() < until:
             with patience.bearing():  # the command works on, whatever cannot be asked or fetched
                 code = result_of(call, POLL)

@@ -1,15 +1,21 @@
 """What Modal would refuse after everything was sent, and what its client takes without a word: told before."""
 
-import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import PurePosixPath
 
 from ftk.plugin import Config, Notice, Problem
 from ftk_modal import gpus
+from ftk_modal.images import GIVEN, VENV
+from ftk_modal.inside import CACHE, RUNS
+from ftk_modal.mirror import HERE
 from ftk_modal.options import HOURS_24, MOST_RETRIES, Options, seconds
 
-RESERVED = ("/", "/root", "/tmp", "/runs", "/cache", "/ftk")
-"""Where no volume can be mounted: places of Modal's and of ours."""
+OURS = ("/root", "/tmp", "/__modal", RUNS, CACHE, HERE.parent.as_posix(), GIVEN, PurePosixPath(VENV).parent.as_posix())
+"""Places of Modal's and of ours, where no volume can be mounted."""
+
+SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr", "/var")
+"""Nor there: a container would not start."""
 
 DISK = (524_288, 3_145_728)
 """MiB: the least and the most that can be asked for."""
@@ -72,22 +78,29 @@ def _limits(config: Config, options: Options) -> Iterator[Problem]:
         yield Problem(place("timeout"), "Modal stops a container after 24 hours", remedy)
     if options.block["retries"] > MOST_RETRIES:
         yield Problem(place("retries"), f"Modal retries at most {MOST_RETRIES} times", f"write {MOST_RETRIES}")
-    wanted, named = options.block["environment"], os.environ.get("MODAL_ENVIRONMENT")
-    if wanted and wanted != named:
-        message = f"the environment is to be {wanted!r}, and MODAL_ENVIRONMENT is {named or 'not set'}"
+    wanted = options.block["environment"]
+    if wanted and wanted != (named := _environment()):
+        message = f"the environment is to be {wanted!r}, and MODAL_ENVIRONMENT and the profile name {named or 'none'}"
         yield Problem(
             place("environment"), message, f"`export MODAL_ENVIRONMENT={wanted}`: all commands then find the run"
         )
+
+
+def _environment() -> str | None:
+    """The environment that Modal's client will use; None where the workspace's default is meant."""
+    if find_spec("modal") is None:  # which is told when the backend is made
+        return None
+    from modal.config import config
+
+    named: str | None = config.get("environment")
+    return named
 
 
 def _mount_problem(path: str) -> str | None:
     if not path.startswith("/"):
         return "write an absolute path, such as /data"
     clean = str(PurePosixPath(path))
-    if (
-        ".." in PurePosixPath(path).parts
-        or clean in RESERVED
-        or clean.startswith(tuple(f"{item}/" for item in RESERVED[1:]))
-    ):
-        return f"{', '.join(RESERVED)} are taken; choose another, such as /data"
+    taken = [place for place in (*OURS, *SYSTEM) if PurePosixPath(clean).is_relative_to(place)]
+    if clean == "/" or ".." in PurePosixPath(path).parts or taken:
+        return f"{', '.join(('/', *OURS, *SYSTEM))} are taken; choose another, such as /data"
     return None

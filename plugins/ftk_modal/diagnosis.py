@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 
 from ftk.plugin import Diagnosis, FtkError
 from ftk_modal.options import Names
-from ftk_modal.secrets import SERVICES, existing
+from ftk_modal.secrets import SERVICES, Service, existing
 from ftk_modal.troubles import OLD, SETUP
 
 OLDEST = (1, 6)
@@ -38,18 +38,18 @@ def diagnosed() -> Iterator[Diagnosis]:
         return
     names = Names.find()
     yield Diagnosis("Modal", "ok", f"client {client}, volumes {names.runs} and {names.cache}")
-    yield _hub_token(secrets)
+    for service in SERVICES:
+        yield _key(service, secrets)
 
 
-def _hub_token(secrets: set[str]) -> Diagnosis:
-    service = SERVICES[0]
-    variable, usual = service.variables[0], service.secrets[0]
+def _key(service: Service, secrets: set[str]) -> Diagnosis:
+    subject, variable, usual = f"{service.key} at Modal", service.variables[0], service.secrets[0]
     found = next((f"the secret {name}" for name in service.secrets if name in secrets), None)
     found = f"{variable} of this machine" if os.environ.get(variable) else found
     if found:
-        return Diagnosis("hub token at Modal", "ok", found)
+        return Diagnosis(subject, "ok", found)
     remedy = f"`modal secret create {usual} {variable}=...`, or `export {variable}=...`"
-    return Diagnosis("hub token at Modal", "note", "none; gated and private models need one", remedy)
+    return Diagnosis(subject, "note", f"none; {service.needed_by}", remedy)
 
 
 def _has_token() -> bool:

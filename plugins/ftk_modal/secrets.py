@@ -24,20 +24,34 @@ VARIABLE = "FTK_MODAL_SECRETS"
 class Service:
     """Something with a key of access.
 
+    :param key: what it is called.
+    :param needed_by: who needs it.
     :param variables: those by which its libraries are given it; the first one is needed.
     :param secrets: usual names of Modal's secrets that hold it.
     :param logger: the logger that needs it; None where it is only taken along.
     """
 
+    key: str
+    needed_by: str
     variables: tuple[str, ...]
     secrets: tuple[str, ...]
     logger: str | None = None
 
 
 SERVICES = (
-    Service(("HF_TOKEN",), ("huggingface-secret", "my-huggingface-secret")),
-    Service(("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_ENTITY", "WANDB_MODE"), ("wandb-secret", "wandb"), "wandb"),
     Service(
+        "hub token", "gated and private models need one", ("HF_TOKEN",), ("huggingface-secret", "my-huggingface-secret")
+    ),
+    Service(
+        "key of W&B",
+        "the logger wandb needs one",
+        ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_ENTITY", "WANDB_MODE"),
+        ("wandb-secret", "wandb"),
+        "wandb",
+    ),
+    Service(
+        "token of MLflow",
+        "the logger mlflow needs one where its server asks for it",
         (
             "MLFLOW_TRACKING_TOKEN",
             "MLFLOW_TRACKING_USERNAME",

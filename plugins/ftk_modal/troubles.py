@@ -30,7 +30,7 @@ class Patience:
     :param limit: seconds.
     """
 
-    def __init__(self, limit: float = PATIENCE) -> None:
+    def __init__(self, limit: float) -> None:
         self._limit = limit
         self._since: float | None = None
 
@@ -58,7 +58,7 @@ def insist(act: Callable[[], T]) -> T:
 
     :raises Trouble: where it has not ceased for too long.
     """
-    patience = Patience()
+    patience = Patience(PATIENCE)
     while True:
         with patience.bearing():
             return act()

@@ -11,6 +11,8 @@ import pytest
 
 from ftk.testing.backends import LONG, Subject
 from ftk.testing.calls import PATIENCE, Ftk
+from ftk_modal.backend import ModalBackend
+from ftk_modal.inside import SUPERSEDED
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +40,11 @@ def _nothing_runs(far: Ftk, standin: Any) -> None:
 def test_a_killed_client_changes_nothing_and_another_attaches(
     far: Ftk, slow_subject: Subject, standin: Any, wait_for_step: Callable[[int], None], tmp_path: Path
 ) -> None:
+    engine = far.folder / "abacus.py"
+    count = '        self.state["step"] += 1\n'
+    assert count in engine.read_text()
+    heard = f"""{count}        print(f"step {{self.state['step']}} was done", flush=True)\n"""
+    engine.write_text(engine.read_text().replace(count, heard))
     client = far.start("run", "config.yml", "--plugin", "abacus.py", "--set", "max_steps=300")
     wait_for_step(1)
     os.kill(client.pid, signal.SIGKILL)
@@ -45,8 +52,12 @@ def test_a_killed_client_changes_nothing_and_another_attaches(
     elsewhere.mkdir()
     variables = {**far.variables, "FTK_RUNS_DIR": str(elsewhere / "runs"), "FTK_CACHE_DIR": str(elsewhere / "cache")}
     other = Ftk(elsewhere, far.runs, elsewhere / "cache", variables)
+    following = other.start("logs", "--follow")
     attached = other("attach")
     assert attached.returncode == 0, attached.stderr
+    heard, _ = following.communicate(timeout=PATIENCE)
+    assert following.returncode == 0
+    assert heard.count("step 300 was done") == 1
     assert "train by abacus" in attached.stderr
     assert "adapter" in attached.stdout
     assert other("logs").returncode == 0
@@ -91,6 +102,16 @@ def test_a_training_whose_container_is_killed_twice_goes_on(far: Ftk, slow_subje
     assert len(far.events("driver_started")) == 1
 
 
+def test_a_training_that_its_timeout_cuts_goes_on(far: Ftk, slow_subject: Subject) -> None:
+    done = far("run", "config.yml", "--plugin", "abacus.py", "--set", "max_steps=800", "--set", "ftk.modal.timeout=12s")
+    assert done.returncode == 0, done.stderr
+    starts = _training_starts(far)
+    assert len(starts) > 1
+    assert starts[-1] > 0
+    assert far.events("metrics")[-1]["step"] == 800
+    assert [event["status"] for event in far.events("run_finished")] == ["finished"]
+
+
 def test_cancel_leaves_nothing_running(
     far: Ftk, slow_subject: Subject, standin: Any, wait_for_step: Callable[[int], None]
 ) -> None:
@@ -121,12 +142,13 @@ def test_a_visit_ends_when_whoever_waits_for_it_is_gone(far: Ftk, subject: Subje
     assert not list(far.run_folder().glob("generate-*"))
 
 
-def test_a_failed_stage_leaves_its_output_and_can_be_resumed(far: Ftk, subject: Subject) -> None:
+def test_a_failed_stage_leaves_its_output_and_can_be_resumed(far: Ftk, subject: Subject, standin: Any) -> None:
+    before = len(standin.calls())
     engine = far.folder / "abacus.py"
     source = engine.read_text()
     trap = 'if __name__ == "__main__":\n    if not Path("mended").exists(): sys.exit("out of luck")'
     engine.write_text(source.replace('if __name__ == "__main__":', trap, 1))
-    failed = far("run", "config.yml", "--plugin", "abacus.py")
+    failed = far("run", "config.yml", "--plugin", "abacus.py", "--gpu", "a10:2")
     assert failed.returncode == 1
     assert "out of luck" in failed.stderr
     assert "out of luck" in far("logs").stdout
@@ -135,6 +157,9 @@ def test_a_failed_stage_leaves_its_output_and_can_be_resumed(far: Ftk, subject: 
     assert resumed.returncode == 0, resumed.stderr
     assert len(far.events("stage_started")) > 0
     assert [event["stage"] for event in far.events("stage_skipped")][:2] == ["stage_data", "prepare_model"]
+    # The GPUs are for what trains and answers; the driver, which stages the data, has none.
+    made = {(item["function"], item["gpus"]) for item in standin.calls()[before:]}
+    assert made == {("drive", 0), ("execute_on_gpu", 2)}
 
 
 def test_a_driver_bears_that_the_service_is_away_for_a_while(
@@ -182,3 +207,17 @@ def test_a_training_is_done_on_the_gpus_and_can_be_stopped_at_once(
     assert far("cancel", run, "--now").returncode == 0
     _nothing_runs(far, standin)
     assert far.events("run_finished")[-1]["status"] == "cancelled"
+
+
+def test_of_two_drivers_that_begin_at_once_one_gives_way(far: Ftk, subject: Subject, standin: Any) -> None:
+    done = far("run", "config.yml", "--plugin", "abacus.py", "--until", "stage_data")
+    assert done.returncode == 0, done.stderr
+    _nothing_runs(far, standin)
+    backend, run = subject.backend(), subject.newest()
+    assert isinstance(backend, ModalBackend)
+    drive, variables = backend._prepared(run.id, "drive", run.config().values)
+    standin.delay("VolumePutFiles2", 3, source="drive")  # so that both have looked before any has written
+    calls = [drive.spawn(run.id, ["--until", "stage_data"], variables) for _ in range(2)]
+    assert sorted(call.get(timeout=PATIENCE) for call in calls) == [SUPERSEDED, 0]
+    standin.delay("VolumePutFiles2", 0, source="drive")
+    assert len(far.events("driver_started")) == 2

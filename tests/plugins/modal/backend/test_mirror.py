@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from ftk import files
-from ftk_modal import mirror
+from ftk.plugin import FtkError
+from ftk_modal import mirror, troubles
 from ftk_modal.mirror import Mirror, is_linked, is_mirrored
 from ftk_modal.volume import Entry
 
@@ -48,10 +49,14 @@ class Shelf:
         self.content: dict[str, bytes] = {}
         self.sizes: dict[str, int] = {}
         self.removed: list[str] = []
+        self.open_files = 0
+        self.name = "runs"
         self.volume = self
 
     def reload(self) -> None:
-        pass
+        if self.open_files:
+            self.open_files -= 1
+            raise RuntimeError("there are open files preventing the operation")
 
     def entries(self, path: str, recursive: bool = False) -> list[Entry]:
         sizes = {**{name: len(content) for name, content in self.content.items()}, **self.sizes}
@@ -118,3 +123,39 @@ def test_a_link_to_what_the_mounted_volume_does_not_show_yet_is_no_file_that_is_
     assert not link.exists()
     here.push()
     assert shelf.removed == []
+
+
+def test_a_file_that_a_logger_has_open_for_long_is_waited_for(
+    shelf: Shelf, here: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(troubles, "PAUSE", 0.0)
+    shelf.sizes = {"r/lora-out/model.safetensors": 9 << 20}
+    shelf.open_files = 50
+    here.pull()
+    assert shelf.open_files == 0
+    assert (here.folder / "lora-out/model.safetensors").is_symlink()
+
+
+def test_the_lock_is_free_while_a_file_is_waited_for(
+    shelf: Shelf, here: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(pause: float) -> None:
+        (here.folder / "metrics.jsonl").write_bytes(b"{}")
+        here.push()
+
+    monkeypatch.setattr(troubles.time, "sleep", meanwhile)
+    shelf.content = {"r/config.yml": b"x"}
+    here.pull()
+    shelf.sizes = {"r/lora-out/model.safetensors": 9 << 20}
+    shelf.open_files = 1
+    here.pull()
+    assert shelf.content["r/metrics.jsonl"] == b"{}"
+
+
+def test_trouble_that_does_not_cease_is_told(monkeypatch: pytest.MonkeyPatch, shelf: Shelf, here: Mirror) -> None:
+    monkeypatch.setattr(troubles, "PAUSE", 0.0)
+    monkeypatch.setattr(troubles, "PATIENCE", 0.0)
+    shelf.sizes = {"r/lora-out/model.safetensors": 9 << 20}
+    shelf.open_files = 1_000_000_000
+    with pytest.raises(FtkError, match="the volume runs cannot be brought up to date: there are open files"):
+        here.pull()

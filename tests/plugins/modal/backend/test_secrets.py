@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from ftk.plugin import UsageError
 from ftk.testing.backends import Subject
 from ftk.testing.calls import Ftk
+from ftk_modal import secrets
+from ftk_modal.secrets import find_secrets
 
 HUB = "hf_secret_of_this_machine"
 NAMED = "kept-by-modal-5b1f"
@@ -63,17 +66,55 @@ def test_what_a_run_needs_is_missed_before_it_starts(far: Ftk, subject: Subject,
     assert not standin.containers()
 
 
+LOGGED: dict[str, Any] = {"modal": {"secrets": [], "variables": []}, "loggers": ["wandb"]}
+
+
+@pytest.fixture
+def workspace(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The secrets of a workspace; this machine has no keys."""
+    known = {"huggingface-secret"}
+    monkeypatch.setattr(secrets, "existing", lambda names: names & known)
+    for service in secrets.SERVICES:
+        for name in service.variables:
+            monkeypatch.delenv(name, raising=False)
+    return known
+
+
+def test_a_missing_key_is_told_whatever_other_secrets_there_are(workspace: set[str]) -> None:
+    with pytest.raises(UsageError, match="the logger wandb needs a key"):
+        find_secrets(LOGGED, {})
+    workspace.add("wandb")
+    assert find_secrets(LOGGED, {}).named == ("huggingface-secret", "wandb")
+    workspace.remove("wandb")
+    workspace.add("mine")  # it may hold the key
+    assert "mine" in find_secrets({**LOGGED, "modal": {"secrets": ["mine"], "variables": []}}, {}).named
+
+
+def test_what_is_kept_offline_needs_no_key(workspace: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_secrets(LOGGED, {"wandb_mode": "offline"}).variables == ()
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert find_secrets(LOGGED, {}).variables == ("WANDB_MODE",)
+    with pytest.raises(UsageError, match="the logger wandb needs a key"):
+        find_secrets(LOGGED, {"wandb_mode": "online"})
+
+
 @pytest.mark.slow
 def test_the_doctor_says_what_is_wrong(far: Ftk, standin: Any) -> None:
     def found(**variables: str) -> dict[str, dict[str, Any]]:
-        done = far("doctor", "--json", HF_TOKEN="", **variables)
+        keyless = dict.fromkeys(("HF_TOKEN", "WANDB_API_KEY", "MLFLOW_TRACKING_TOKEN"), "")
+        done = far("doctor", "--json", **{**keyless, **variables})
         return {item["subject"]: item for item in json.loads(done.stdout)}
 
     fine = found()
     assert fine["Modal"]["verdict"] == "ok"
     assert "`modal secret create huggingface-secret HF_TOKEN=...`" in fine["hub token at Modal"]["remedy"]
+    assert fine["key of W&B at Modal"]["verdict"] == "note"
+    assert "`modal secret create wandb-secret WANDB_API_KEY=...`" in fine["key of W&B at Modal"]["remedy"]
+    assert "`export MLFLOW_TRACKING_TOKEN=...`" in fine["token of MLflow at Modal"]["remedy"]
     standin.put_secret("my-huggingface-secret", HF_TOKEN=HUB)
-    assert found()["hub token at Modal"]["detail"] == "the secret my-huggingface-secret"
+    kept = found(WANDB_API_KEY="5b1f")
+    assert kept["hub token at Modal"]["detail"] == "the secret my-huggingface-secret"
+    assert kept["key of W&B at Modal"]["detail"] == "WANDB_API_KEY of this machine"
     standin.delete_secret("my-huggingface-secret")
     with standin.refusing_token():
         refused = found()["Modal"]

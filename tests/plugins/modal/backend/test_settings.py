@@ -45,7 +45,8 @@ def _told(resources: dict[str, Any], block: dict[str, Any]) -> list[str]:
 
 
 def _config(resources: dict[str, Any], block: dict[str, Any]) -> Config:
-    values = {"ftk": {"resources": resources, "modal": {**_defaults(), **block}, "engine": "abacus"}}
+    settings = {"resources": resources, "modal": {**_defaults(), **block}, "engine": "abacus", "disable_plugins": []}
+    values = {"ftk": settings}
     return Config(values, lambda path: ".".join(map(str, path)))
 
 
@@ -94,12 +95,32 @@ def test_a_gpu_that_modal_has_is_taken(gpu: Any) -> None:
         ({}, {"volumes": {"/tmp/x/": "v"}}, "ftk.modal.volumes./tmp/x/: a volume cannot appear at /tmp/x/"),
         ({}, {"volumes": {"/a/../root": "v"}}, "ftk.modal.volumes./a/../root: a volume cannot appear at"),
         ({}, {"volumes": {"data": "v"}}, "ftk.modal.volumes.data: a volume cannot appear at data; write an absolute"),
-        ({}, {"environment": "dev"}, "ftk.modal.environment: the environment is to be 'dev', and MODAL_ENVIRONMENT is"),
+        *(
+            ({}, {"volumes": {path: "v"}}, f"ftk.modal.volumes.{path}: a volume cannot appear at {path}; /, /root, ")
+            for path in ("/", "/opt", "/given/x", "/ftk", "/runs", "/cache", "/usr/lib", "/etc")
+        ),
+        (
+            {},
+            {"environment": "dev"},
+            "ftk.modal.environment: the environment is to be 'dev', and MODAL_ENVIRONMENT and the profile name none",
+        ),
     ],
 )
 def test_a_value_that_modal_would_refuse_is_told(resources: Any, block: Any, told: str) -> None:
     [problem] = _told(resources, block)
     assert problem.startswith(told)
+
+
+def test_an_environment_may_be_named_by_the_variable_or_the_profile(lonely: Ftk) -> None:
+    profiles = lonely.folder / "modal.toml"
+    profiles.write_text('[mine]\nactive = true\nenvironment = "dev"\n')
+    named = ("validate", "config.yml", "--plugin", "abacus.py", "--set", "ftk.modal.environment=dev")
+    for variables in ({"MODAL_CONFIG_PATH": str(profiles)}, {"MODAL_ENVIRONMENT": "dev"}):
+        done = lonely(*named, **variables)
+        assert done.returncode == 0, done.stderr
+    other = lonely(*named, MODAL_CONFIG_PATH=str(profiles), MODAL_ENVIRONMENT="main")
+    assert other.returncode == 2
+    assert "the environment is to be 'dev', and MODAL_ENVIRONMENT and the profile name main" in other.stderr
 
 
 def test_all_is_told_with_its_line_before_anything_is_sent(lonely: Ftk) -> None:

@@ -29,7 +29,7 @@ def run(standin: Standin) -> Run:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=180,
         )
         assert (done.returncode != 0) == fails, done.stdout
         return done.stdout
@@ -62,10 +62,10 @@ def client(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], object]], None]:
-    """Waits until something is true; fails after half a minute."""
+    """Waits until something is true; fails after two minutes."""
 
     def wait(look: Callable[[], object]) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while not look():
             assert time.monotonic() < end
             time.sleep(0.02)
