@@ -47,7 +47,7 @@ def _model_class(folder: Path, adapter: Path) -> Any:
     """Models with other parts than text may have two classes: one of the whole, and one of the text alone."""
     import transformers
 
-    kind = (read_json(folder / "config.json") or {}).get("model_type")
+    kind = str((read_json(folder / "config.json") or {}).get("model_type"))
     classes = (
         (transformers.AutoModelForCausalLM, transformers.MODEL_FOR_CAUSAL_LM_MAPPING),
         (transformers.AutoModelForImageTextToText, transformers.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING),
