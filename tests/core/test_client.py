@@ -4,15 +4,16 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from ftk.errors import FtkError, ProblemsFound, UsageError
+from ftk.errors import Cancelled, FtkError, ProblemsFound, UsageError
 from ftk.runs.events import Event
 from ftk.runs.questions import Question
-from ftk.serving.asking import ask
+from ftk.serving.asking import AT_ONCE, ask_many, ask_one
 from ftk.serving.client import Client, Reply
 
 KEY = "secret"
@@ -50,6 +51,14 @@ class Handler(BaseHTTPRequestHandler):
                 self._send(429, {"error": {"message": "ask again"}}, {"Retry-After": body["prompt"]})
             case "full for long":
                 self._send(400, {"error": {"message": "top_q is unknown"}})
+            case "tired":
+                with self.server.lock:  # type: ignore[attr-defined]
+                    self.server.full -= 1  # type: ignore[attr-defined]
+                    tired = self.server.full < 0  # type: ignore[attr-defined]
+                if tired:
+                    self._send(500, {"error": {"message": "I am tired"}})
+                else:
+                    self._stream(body, "tired")
             case "down":
                 self._send(503, {"error": {"message": "there is nobody"}})
             case model:
@@ -86,10 +95,18 @@ class Crowded(ThreadingHTTPServer):
     """A server with room for many at its door."""
 
     request_queue_size = 64
+    lock = threading.Lock()
 
 
 @pytest.fixture
-def server() -> Iterator[Any]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache."""
+    monkeypatch.setenv("FTK_CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def server(home: Path) -> Iterator[Any]:
     """A server."""
     with Crowded(("127.0.0.1", 0), Handler) as server:
         server.keys, server.bodies, server.full = [], [], 0  # type: ignore[attr-defined]
@@ -112,19 +129,68 @@ def test_a_conversation_is_answered(server: Any) -> None:
     assert reply.text == "one!two!"
 
 
+def _numbered(count: int) -> list[Question]:
+    return [Question(f"prompts.jsonl:{number}", {"prompt": f"a {number}"}) for number in range(count)]
+
+
 def test_many_are_asked_and_answered_in_order(server: Any) -> None:
     events: list[Event] = []
-    prompts = [Question(str(number), {"prompt": f"a {number}"}) for number in range(40)]
-    answers = ask(Client(server.url, key=KEY), prompts, {}, events.append)
+    answers = ask_many(Client(server.url, key=KEY), _numbered(40), {}, events.append)
     assert [answer["text"] for answer in answers.answers] == [f"a.{number}." for number in range(40)]
     assert answers.tokens == 80
     assert [event["done"] for event in events if event.kind == "generation"] == list(range(1, 41))
 
 
+def test_one_failure_among_many_costs_no_more_than_what_is_on_its_way(server: Any, home: Path) -> None:
+    client = Client(server.url, "tired", KEY)
+    server.full = 30
+    with pytest.raises(FtkError, match=r"^prompts.jsonl:\d+: .* answers 500: I am tired\n.* the same call goes on$"):
+        ask_many(client, _numbered(40), {})
+    (kept,) = (len(path.read_text().splitlines()) for path in home.glob("answers/*"))
+    assert 30 - AT_ONCE < kept <= 30
+    server.full, server.bodies[:] = 40, []
+    answers = ask_many(client, _numbered(40), {})
+    assert [answer["text"] for answer in answers.answers] == [f"a.{number}." for number in range(40)]
+    assert (len(server.bodies), answers.tokens) == (40 - kept, 2 * (40 - kept))
+    assert not list(home.glob("answers/*"))
+
+
+def test_what_an_interrupted_call_has_is_gone_on_with(server: Any) -> None:
+    client = Client(server.url, key=KEY)
+    seen: list[Event] = []
+
+    def interrupt(event: Event) -> None:
+        seen.append(event)
+        if len(seen) == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Cancelled):
+        ask_many(client, _numbered(200), {}, interrupt)
+    server.bodies.clear()
+    ask_many(client, _numbered(200), {})
+    assert len(server.bodies) == 195
+
+
+def test_a_call_that_differs_begins_anew(server: Any) -> None:
+    client = Client(server.url, "tired", KEY)
+    with pytest.raises(FtkError):
+        ask_many(client, _numbered(4), {})
+    server.full = 100
+    for other, options in ((client, {"top_k": 2}), (Client(server.url, "first", KEY), {})):
+        server.bodies.clear()
+        ask_many(other, _numbered(4), options)
+        assert len(server.bodies) == 4
+
+
+def test_the_same_call_twice_at_once_is_refused(server: Any) -> None:
+    client = Client(server.url, key=KEY)
+    with pytest.raises(UsageError, match="is being answered by another process"):
+        ask_many(client, _numbered(2), {}, lambda event: ask_many(client, _numbered(2), {}) and None)
+
+
 def test_a_full_server_is_asked_again(server: Any) -> None:
     server.full = 3
-    prompts = [Question(str(number), {"prompt": f"a {number}"}) for number in range(4)]
-    answers = ask(Client(server.url, "full", KEY), prompts, {})
+    answers = ask_many(Client(server.url, "full", KEY), _numbered(4), {})
     assert [answer["text"] for answer in answers.answers] == [f"a.{number}." for number in range(4)]
     assert len(server.bodies) == 7
 
@@ -136,17 +202,18 @@ def test_a_server_that_is_full_for_longer_than_anybody_waits_is_told(server: Any
 
 def test_nobody_waits_for_a_full_server_when_another_question_has_failed(server: Any) -> None:
     prompts = [Question(prompt, {"prompt": prompt}) for prompt in ("wrong", "500", "500")]
-    with pytest.raises(UsageError, match="answers 400"):
-        ask(Client(server.url, "full for long", KEY), prompts, {})
+    with pytest.raises(UsageError, match=r"^wrong: .* answers 400"):
+        ask_many(Client(server.url, "full for long", KEY), prompts, {})
 
 
 def test_one_is_told_as_it_comes(server: Any) -> None:
     events: list[Event] = []
-    ask(Client(server.url, key=KEY), [Question("x", {"prompt": "one two"})], {}, events.append)
+    ask_one(Client(server.url, key=KEY), [Question("x", {"prompt": "one two"})], {}, events.append)
     assert [event["text"] for event in events if event.kind == "text"] == ["one.", "two."]
 
 
-def test_fields_are_for_runs(server: Any) -> None:
+@pytest.mark.parametrize("ask", [ask_one, ask_many])
+def test_fields_are_for_runs(server: Any, ask: Any) -> None:
     with pytest.raises(ProblemsFound, match="--field: a server takes no fields"):
         ask(Client(server.url, "x"), [Question("--field", {"question": "why"})], {})
 

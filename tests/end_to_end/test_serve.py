@@ -354,7 +354,29 @@ def test_infer_asks_a_server(ftk: Ftk) -> None:
     many = ftk("infer", "--input", "two.jsonl", "--url", url, FTK_API_KEY="secret-1")
     assert [json.loads(line)["text"] for line in many.stdout.splitlines()] == ["4", "5 characters"]
     assert "  answered 2 of 2" in many.stderr
+    assert not list(ftk.cache.glob("answers/*"))
     refused = ftk("infer", "hello", "--url", url, FTK_API_KEY="secret-2")
     assert refused.returncode == 2
     assert refused.stderr.startswith(f"error: {url}/v1 wants another key")
     assert ftk("infer", "--field", "question=x", "--url", url, FTK_API_KEY="secret-1").returncode == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
+def test_a_stopped_call_with_many_questions_to_a_server_goes_on(ftk: Ftk, number: signal.Signals) -> None:
+    count = 96
+    url = _start(ftk, TOY_PAUSE="0.3")["url"]
+    (ftk.folder / "many.jsonl").write_text("".join(f'"{"x" * length}"\n' for length in range(1, count + 1)))
+    call = ("infer", "--input", "many.jsonl", "--output", f"{number.name}.jsonl", "--url", url)
+    process = ftk.start(*call)
+    ftk.wait_for(lambda: any(path.read_text().count("\n") for path in ftk.cache.glob("answers/*")))
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=PATIENCE)
+    if number == signal.SIGINT:
+        assert (process.returncode, errors.endswith("stopped; the same call goes on\n")) == (130, True), errors
+    (kept,) = (path.read_text().count("\n") for path in ftk.cache.glob("answers/*"))
+    assert 0 < kept < count
+    done = ftk(*call)
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line)["text"] for line in (ftk.folder / f"{number.name}.jsonl").read_text().splitlines()]
+    assert answers == [f"{length} characters" for length in range(1, count + 1)]
+    assert not list(ftk.cache.glob("answers/*"))

@@ -33,11 +33,11 @@ def run_answers(
     return {"run": record.id}, partial(inference.ask, record, base=base, resumable=resumable)
 
 
-def server_answers(url: str, model: str | None, variable: str | None) -> tuple[dict[str, str], Ask]:
+def server_answers(url: str, model: str | None, variable: str | None, resumable: bool) -> tuple[dict[str, str], Ask]:
     """What a server is called in JSON, and what asks it."""
     key = find_key(None, variable, needed=False)
     client = Client(url, model, key.value if key else None)
-    return {"url": client.url, "model": client.model}, partial(asking.ask, client)
+    return {"url": client.url, "model": client.model}, partial(asking.ask_many if resumable else asking.ask_one, client)
 
 
 def answer_many(ask: Ask, questions: Sequence[Question], options: Mapping[str, Any]) -> Answers:

@@ -64,13 +64,13 @@ def command(
 
     questions = _questions(prompt, fields, source)
     if url:
-        whom, ask = server_answers(url, model, variable)
+        whom, ask = server_answers(url, model, variable, resumable=source is not None)
     else:
         whom, ask = run_answers(run_name, base, trust, runs_dir, backend, resumable=source is not None)
     try:
         answers = (answer_many if source else answer_quietly if as_json else answer_aloud)(ask, questions, options)
     except Cancelled:
-        click.echo("stopped; the same call goes on" if source and not url else "stopped", err=True)
+        click.echo("stopped; the same call goes on" if source else "stopped", err=True)
         raise click.Abort from None
     if source:
         _write(questions, answers, target)

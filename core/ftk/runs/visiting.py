@@ -76,7 +76,7 @@ def _scratch(record: RunRecord, job: str, inputs: Mapping[str, Any], resumable: 
     name = f"{job}-{_digest(record, inputs) if resumable else secrets.token_hex(8)}"
     # Here and not in the run, which may be elsewhere: so it is held until the folder is gone.
     lock = Home.find().cache / "locks" / f"{record.id}-{name}.lock"
-    with files.locked(lock, when_busy=_refuse_second) if resumable else nullcontext():
+    with files.locked(lock, when_busy=refuse_second) if resumable else nullcontext():
         kept = resumable
         try:
             yield name
@@ -89,7 +89,11 @@ def _scratch(record: RunRecord, job: str, inputs: Mapping[str, Any], resumable: 
                 record.backend.discard(record.id, name)
 
 
-def _refuse_second() -> None:
+def refuse_second() -> None:
+    """Stop where a call that is kept for a later one is made twice at once.
+
+    :raises UsageError: always.
+    """
     raise UsageError("this very call is being answered by another process", "wait for it to end")
 
 
