@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from ftk.testing.calls import PATIENCE
+
 TOY = Path(__file__).parents[2] / "toy_plugin"
 
 ROWS = [{"instruction": f"what is {number} and {number}?", "output": str(2 * number)} for number in range(16)]
@@ -15,8 +17,8 @@ FORMAT = {"field_instruction": "instruction", "field_output": "output", "format"
 TOY_CONFIG = {
     "base_model": "toy://",
     "datasets": [{"path": "data.jsonl", "type": FORMAT}],
-    "max_steps": 30,
-    "toy_step_seconds": 0.2,
+    "max_steps": 120,
+    "toy_step_seconds": 1,
     "ftk": {"engine": "toy", "stages": dict.fromkeys(("prepare_model", "merge", "generate"), "toy")},
 }
 
@@ -68,17 +70,23 @@ def test_the_server_has_parameters_metrics_and_artifacts_of_a_run(
 
 
 @pytest.mark.slow
-def test_a_server_that_goes_away_has_every_step_in_the_end(server, ftk_call) -> None:
+def test_a_server_that_goes_away_and_comes_back_has_every_step_in_the_end(server, ftk_call) -> None:
     ftk, toy = ftk_call, {"PYTHONPATH": str(TOY)}
     (ftk.folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     (ftk.folder / "config.yml").write_text(json.dumps({**TOY_CONFIG, "mlflow_tracking_uri": server.address}))
     process = ftk.start("run", "config.yml", "--set", "ftk.logging.drain=2", **toy)
     ftk.wait_for_event("logger_link", logger="mlflow")
-    server.stop()
-    ftk.wait_for_event("metrics", step=30)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
     name = ftk.run_folder().name
+    server.stop()
+    ftk.wait_for(lambda: any("logger mlflow: " in event["message"] for event in ftk.events("notice")))
+    away = ftk.events("metrics")[-1]["step"]
+    server.start()
+    ftk.wait_for(lambda: away in _steps(*_find(server.address, "ftk", name), "train/loss"))
+    assert not ftk.events("run_ending")
+    server.stop()
+    (ftk.run_folder() / "hurry").touch()  # for the toy
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
     assert f"`ftk sync {name} --logger mlflow` sends them" in errors
     assert "of its events are not sent" in ftk("show", **toy).stdout
     failed = ftk("sync", **toy)
@@ -88,7 +96,7 @@ def test_a_server_that_goes_away_has_every_step_in_the_end(server, ftk_call) -> 
     assert done.returncode == 0, done.stderr
     client, run = _find(server.address, "ftk", name)
     assert run.info.status == "FINISHED"
-    assert _steps(client, run, "train/loss") == list(range(1, 31))
+    assert _steps(client, run, "train/loss") == list(range(1, 121))
     [score] = json.loads((ftk.run_folder() / "summary.json").read_text())["scores"]
     assert run.data.metrics["train/exact_match"] == score["tuned"] / score["rows"]
     kept = {item.path for item in client.list_artifacts(run.info.run_id)}
