@@ -59,15 +59,29 @@ def test_a_model_is_deployed_asked_and_stopped(far: Ftk, standin: Any) -> None:
     _write(far.folder)
     done = far("run", "config.yml", "--name", "mine", "--no-merge")
     assert done.returncode == 0, done.stderr
-    merged = far("merge", "mine")
+    before = len(standin.calls())
+    merged = far("merge", "mine", "--set", "ftk.resources.gpu=a10:2")
     assert merged.returncode == 0, merged.stderr
+    # Merging needs no GPU, whatever is hired for the run.
+    assert {(item["function"], item["gpus"]) for item in standin.calls()[before:]} == {("drive", 0), ("execute", 0)}
     assert (far.run_folder() / "lora-out/merged/model.safetensors").is_file()
-    deployed = far("deploy", "mine", "--json", "--set", "ftk.resources.gpu=a10:2", FTK_API_KEY=KEY)
+    settings = (
+        "ftk.resources.gpu=a10:2",
+        "ftk.serve.max_concurrency=7",
+        "ftk.modal.serve.scaledown_window=120",
+        "ftk.modal.serve.min_containers=1",
+        "ftk.modal.serve.max_containers=2",
+    )
+    more = [part for setting in settings for part in ("--set", setting)]
+    deployed = far("deploy", "mine", "--json", *more, FTK_API_KEY=KEY)
     assert deployed.returncode == 0, deployed.stderr + far("logs").stdout
     server = json.loads(deployed.stdout)
     assert server["models"] == ["mine"]
-    hired = _functions(standin, "serve")[-1].function.resources.gpu_config
-    assert (hired.gpu_type, hired.count) == ("A10", 2)
+    made = _functions(standin, "serve")[-1].function
+    assert (made.resources.gpu_config.gpu_type, made.resources.gpu_config.count) == ("A10", 2)
+    assert made.max_concurrent_inputs == 7
+    scaling = made.autoscaler_settings
+    assert (scaling.scaledown_window, scaling.min_containers, scaling.max_containers) == (120, 1, 2)
     assert len(_ask(server["url"], KEY, "mine")["choices"]) == 1
     assert _plain(server["url"], KEY)
     with pytest.raises(urllib.error.HTTPError, match="401"):
