@@ -36,9 +36,24 @@ def test_a_damaged_manifest_is_told_with_what_to_do(values: object) -> None:
 
 
 def test_every_changed_input_is_told_with_both_values() -> None:
-    manifest = Manifest("train", {"same": 1, "changed": 1, "gone": "x"})
-    assert manifest.changed({"same": 1, "changed": 2, "new": None}) == [
+    manifest = Manifest("train", {"same": 1, "changed": 1, "gone": "x", "config lora_r": 8})
+    keys = {"config lora_r": {"type": "integer", "default": 4}}
+    assert manifest.changed({"same": 1, "changed": 2, "new": None, "config lora_r": 4}, keys) == [
         "changed: 1 then, 2 now",
+        "config lora_r: 8 then, 4 now",
         "gone: 'x' then, None now",
     ]
-    assert manifest.changed(dict(manifest.inputs)) == []
+    assert manifest.changed(dict(manifest.inputs), keys) == []
+
+
+def test_a_key_that_the_plugins_of_then_did_not_know_had_its_default() -> None:
+    manifest = Manifest("train", {"config datasets": [{"path": "x"}]})
+    entry = {"type": "object", "properties": {"path": {}, "split": {"default": "train"}}}
+    keys = {"config datasets": {"type": "array", "items": entry}, "config packed": {"default": False}}
+    now = {"config datasets": [{"path": "x", "split": "train"}], "config packed": False}
+    assert manifest.changed(now, keys) == []
+    assert manifest.changed({**now, "config packed": True}, keys) == ["config packed: False then, True now"]
+
+
+def test_a_key_that_nobody_reads_any_more_has_not_changed() -> None:
+    assert Manifest("train", {"config old": 3}).changed({}, {}) == []

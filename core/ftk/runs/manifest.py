@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ftk import files
+from ftk.config.schema import Schema, complete
 from ftk.errors import FtkError
+
+CONFIG = "config "
+"""What the name of an input begins with that is a key of the config."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,18 @@ class Manifest:
                 f"the manifest stages/{stage}.json is damaged", f"`ftk run --resume RUN --from {stage}` does it again"
             ) from None
 
-    def changed(self, inputs: Mapping[str, Any]) -> list[str]:
-        """A line for each input that differs in `inputs`, naming it with both values."""
-        names = sorted(set(self.inputs) | set(inputs))
+    def changed(self, inputs: Mapping[str, Any], keys: Mapping[str, Schema]) -> list[str]:
+        """A line for each input that differs in `inputs`, naming it with both values.
+
+        Other plugins than those of the stage may be here: a key of the config that they do not read has not changed,
+        nor has one that is new and has its default.
+
+        :param keys: the schemas of inputs that are keys of the config.
+        """
+        then = complete(dict(self.inputs), {"properties": keys})
+        names = sorted({*inputs, *(name for name in self.inputs if not name.startswith(CONFIG))})
         return [
-            f"{name}: {self.inputs.get(name)!r} then, {inputs.get(name)!r} now"
+            f"{name}: {then.get(name)!r} then, {inputs.get(name)!r} now"
             for name in names
-            if self.inputs.get(name) != inputs.get(name)
+            if then.get(name) != inputs.get(name)
         ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ftk.config.marked_yaml import read_yaml
+from ftk.config.older import renewed
 from ftk.config.overrides import Override
 from ftk.config.resolve import resolve
 from ftk.config.resolved import RESOLVED_FILE, Config, load_resolved
@@ -27,17 +28,17 @@ def open_run(folder: Path, cache: Path, events_folder: str = FOLDER) -> tuple[Ru
     plugins = [read_plugin_file(folder / item) for item in config.ftk["plugins"]]
     manager = Manager.load(config.ftk["disable_plugins"], plugins)
     backend = manager.backend(config.ftk["backend"], Home(folder.parent, cache))
-    run = Run(folder, Cache(cache), config, manager, backend, events_folder)
+    run = Run(folder, Cache(cache), renewed(config, manager), manager, backend, events_folder)
     manager.tell = run.notice
     return run, manager
 
 
 def changed(config: Config, changes: Sequence[Override], manager: Manager, name: str = RESOLVED_FILE) -> Config:
-    """The config of a run with changes, and with the defaults of settings that it is too old to have.
+    """The config of a run with changes, as plugins of today know it.
 
     :param name: what to call its file in messages.
     """
-    return resolve(read_yaml(config.dump(), name), changes, manager)
+    return resolve(read_yaml(renewed(config, manager).dump(), name), changes, manager)
 
 
 def changed_record(record: RunRecord, changes: Sequence[Override], manager: Manager) -> Config:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from ftk import files
 from ftk.artifacts import MergedModel, Model, PreparedModel, Result, StagedData, TrainedModel
+from ftk.config.older import schemas_of_stage
+from ftk.config.schema import Schema
 from ftk.errors import Cancelled, FtkError, UsageError
 from ftk.hooks.manager import NO_PROVIDER
 from ftk.hooks.stages import RUN_STAGES
-from ftk.runs.manifest import Manifest
+from ftk.runs.manifest import CONFIG, Manifest
 
 if TYPE_CHECKING:
     from ftk.hooks.manager import Manager
@@ -145,7 +147,7 @@ class Pipeline:
             begun = self._manifest(stage)
             if begun is None:
                 return
-            changed = begun.changed(self._inputs(stage))
+            changed = begun.changed(self._inputs(stage), self._keys(stage))
             if changed and not self._is_gone(stage):
                 raise UsageError(
                     f"{stage} was done with other inputs: {'; '.join(changed)}",
@@ -183,8 +185,10 @@ class Pipeline:
         if stage in self._outputs:
             files.sweep(self._outputs[stage])
         begun, before = Manifest(stage, self._inputs(stage)), self._manifest(stage)
-        if before and before.changed(begun.inputs):
+        if before and before.changed(begun.inputs, self._keys(stage)):
             self._forget(stage)
+        elif before:
+            begun = Manifest(stage, before.inputs)  # for the later stages, it stays the same
         begun.write(self._folder)
         self.run.at_stage(stage)
         self.run.events.emit("stage_started", stage=stage, provider=provider)
@@ -233,8 +237,8 @@ class Pipeline:
         provider = self.run.config.provider(stage)
         declaration = self.manager.declaration(stage, provider)
         inputs: dict[str, Any] = {"provider": provider, "revision": declaration.revision}
-        inputs |= {f"config {key}": self.run.config.get(key) for key in sorted(declaration.keys)}
-        inputs |= {f"config ftk.{name}": self.run.config.setting(name) for name in declaration.block}
+        inputs |= {f"{CONFIG}{key}": self.run.config.get(key) for key in sorted(declaration.keys)}
+        inputs |= {f"{CONFIG}ftk.{name}": self.run.config.setting(name) for name in declaration.block}
         if stage == "stage_data":
             inputs |= {f"file {path.name}": files.sha256(path) for path in self.run.data_files()}
         if stage == "train" and (adapter := self.run.given_adapter()):
@@ -243,3 +247,8 @@ class Pipeline:
             manifest = self._manifest(needed)
             inputs[needed] = manifest.digest if manifest else None
         return inputs
+
+    def _keys(self, stage: str) -> dict[str, Schema]:
+        """The schemas of a stage's inputs that are keys of the config."""
+        found = schemas_of_stage(stage, self.run.config, self.manager)
+        return {f"{CONFIG}{name}": schema for name, schema in found.items()}
