@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -62,13 +63,19 @@ def _is_gpu(name: str, uuids: Sequence[str]) -> bool:
     )
 
 
-def _uuids() -> list[str]:
+def _uuids() -> Sequence[str]:
     program = shutil.which("nvidia-smi")
     if program is None:
         return sorted(item.name for item in DRIVER_FOLDER.iterdir()) if DRIVER_FOLDER.is_dir() else []
+    return _listed_by(program)
+
+
+@cache
+def _listed_by(program: str) -> Sequence[str]:
+    """The GPUs that `nvidia-smi` lists; it is asked once by each process, since that may take a second."""
     try:
         listed = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=PATIENCE)
     except (OSError, subprocess.TimeoutExpired):
-        return []
+        return ()
     # A machine without a GPU, or whose driver does not answer, prints a sentence and fails.
-    return re.findall(r"^GPU \d+: .*\(UUID: (\S+)\)", listed.stdout, re.MULTILINE) if not listed.returncode else []
+    return re.findall(r"^GPU \d+: .*\(UUID: (\S+)\)", listed.stdout, re.MULTILINE) if not listed.returncode else ()

@@ -1,6 +1,7 @@
 """The process that keeps a server: `python -m ftk_local.keeper`, with its order as JSON on standard input.
 
-It starts the server, says how that ended, and leaves nothing of it behind, whichever of the two dies first.
+It starts the server, says how that ended, and leaves nothing of it behind, whichever of the two dies first. It imports
+nothing before the server starts, which would wait for it, but what every Python has at hand.
 """
 
 import json
@@ -11,10 +12,8 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-import psutil
-
-from ftk_local.processes import marked, stop
-from ftk_local.servers import SERVER_VARIABLE
+SERVER_VARIABLE = "FTK_SERVER"
+"""Describes a server to its keeper and all processes below, as JSON."""
 
 GRACE = 4.0
 """Seconds in which a server may answer its last requests."""
@@ -35,7 +34,7 @@ def main() -> None:
         server = subprocess.Popen(order["argv"], env=order["variables"], stdin=subprocess.DEVNULL, close_fds=False)
         code = server.wait()
     except _Asked:
-        stop(_others(), GRACE)
+        _end_others(GRACE)
         how = "was asked to stop"
     else:
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
@@ -43,6 +42,7 @@ def main() -> None:
 
 
 def _asked(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
     raise _Asked
 
 
@@ -55,14 +55,19 @@ def _start_guard() -> None:
     os.close(there)
     # The keeper's end of the pipe is closed by its death alone.
     os.read(here, 1)
-    stop(_others(), 0)
+    _end_others(0)
     os._exit(0)
 
 
-def _others() -> list[psutil.Process]:
-    """The other processes of this server."""
+def _end_others(grace: float) -> None:
+    """End the other processes of this server.
+
+    :param grace: see `ftk_local.processes.stop`.
+    """
+    from ftk_local.processes import marked, stop
+
     found = marked(SERVER_VARIABLE, os.environ[SERVER_VARIABLE])
-    return [process for process in found if process.pid != os.getpid()]
+    stop([process for process in found if process.pid != os.getpid()], grace)
 
 
 if __name__ == "__main__":

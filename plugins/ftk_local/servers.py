@@ -24,13 +24,11 @@ from ftk.plugin import (
     files,
 )
 from ftk_local.address import free_port, url_of
+from ftk_local.keeper import SERVER_VARIABLE
 from ftk_local.placed import Placed
 from ftk_local.processes import stop
 
 KEEPER = "ftk_local.keeper"
-
-SERVER_VARIABLE = "FTK_SERVER"
-"""Describes a server to its keeper and all processes below, as JSON."""
 
 GRACE = 6.0
 """Seconds that a keeper has to end its server."""

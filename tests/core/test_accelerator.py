@@ -62,6 +62,13 @@ def test_gpus_are_listed_by_nvidia_smi(nvidia_smi: Path, monkeypatch: pytest.Mon
     assert find_accelerator() == Accelerator("cpu")
 
 
+def test_nvidia_smi_is_asked_once(nvidia_smi: Path) -> None:
+    calls = nvidia_smi.with_name("calls")
+    nvidia_smi.write_text(f"{nvidia_smi.read_text()}echo >> {calls}\n")
+    assert {find_accelerator() for _ in range(3)} == {Accelerator("cuda", 2)}
+    assert calls.read_text() == "\n"
+
+
 @pytest.mark.parametrize(
     "body", ["echo 'NVIDIA-SMI has failed'; exit 9", "echo 'No devices were found'; exit 6", "exit 0"]
 )
