@@ -17,7 +17,7 @@ from ftk.hooks import hookspecs
 from ftk.hooks.loading import find_plugins
 from ftk.hooks.manager import Manager
 from ftk.hooks.stages import PROVIDED
-from ftk.plugin import FetchedModel, hookimpl, stage
+from ftk.plugin import Cache, Config, FetchedModel, Run, hookimpl, stage
 
 RUN: Any = object()
 MODEL = PreparedModel(Artifact("cache", "base"), "m", 1)
@@ -294,6 +294,26 @@ def test_the_first_plugin_that_knows_a_name_is_taken() -> None:
     manager = manager_of(knows=knows, other=Plugin(fetch_model=hookimpl(lambda ref: None)))
     assert manager.fetch_model(RUN, "mine", False) == mine
     assert manager.fetch_model(RUN, "else", False) is None
+
+
+def test_a_plugin_whose_fetching_is_broken_is_told_by_its_name(tmp_path: Path) -> None:
+    class Broken:
+        @hookimpl
+        def fetch_model(self, ref: str) -> FetchedModel:
+            raise KeyError(ref)
+
+    class Preparing:
+        @stage(revision=1)
+        def prepare_model(self, run: Run) -> PreparedModel:
+            run.fetch_model()
+            raise AssertionError
+
+    manager = manager_of(broken=Broken(), preparing=Preparing())
+    backend: Any = None
+    run = Run(tmp_path, Cache(tmp_path), Config({"base_model": "x"}), manager, backend)
+    with pytest.raises(PluginError, match=r"^plugin 'broken': its fetch_model raised KeyError") as error:
+        manager.prepare_model("preparing", run)
+    assert error.value.remedy == "FTK_DISABLE_PLUGINS=broken does without it"
 
 
 def test_an_environment_that_nobody_describes_is_told() -> None:

@@ -19,7 +19,7 @@ from ftk.artifacts import (
 )
 from ftk.command import Environment
 from ftk.config.schema import Schema
-from ftk.errors import PluginError, UsageError
+from ftk.errors import FtkError, PluginError, UsageError
 from ftk.hooks.loading import PluginFile, disabled_here, find_entries, reason
 from ftk.hooks.registry import Registry, of_type
 from ftk.hooks.stages import PROVIDED, StageDeclaration
@@ -165,7 +165,13 @@ class Manager(Registry):
         given = {"run": run, "ref": ref, "tokenizer_only": tokenizer_only}
         # A download may take its time, and fail for reasons that are no plugin's fault.
         for plugin in self.implementers("fetch_model"):
-            fetched = self.call("fetch_model", plugin, given)
+            try:
+                fetched = self.call("fetch_model", plugin, given)
+            except (FtkError, OSError):
+                raise
+            except Exception as error:  # told here, or it would be taken for one of whoever wants the model
+                message = f"plugin {plugin!r}: its fetch_model raised {reason(error)}"
+                raise PluginError(message, f"FTK_DISABLE_PLUGINS={plugin} does without it") from error
             if fetched is not None:
                 return of_type(plugin, "fetch_model", fetched, FetchedModel)
         return None
