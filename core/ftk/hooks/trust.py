@@ -46,4 +46,5 @@ def refuse_untrusted(plugins: Sequence[PluginFile], whose: str, cache: Path, tru
         told = f"{whose} names the plugin {plugin.path}, whose code would run on this machine"
         if not trust and not ask(f"{told}. Run it?"):
             raise UsageError(told, "read it; `--trust` runs it, and it is not asked again until the file changes")
-        files.write_text(mark, "")
+        with files.locked(cache / "locks" / f"{FOLDER}.lock"):  # two calls may be told yes at once
+            files.write_text(mark, "")

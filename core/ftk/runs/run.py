@@ -220,11 +220,12 @@ class Run:
         own = Path(files.__file__).parent
         shipped = {**{f"ftk/{name}": own / name for name in SHIPPED}, **{path.name: path for path in paths}}
         folder = Artifact("run", "shipped")
-        for name, path in shipped.items():
-            target = self.path(folder / name)
-            # What is the same stays: a command may be reading it.
-            if not target.exists() or target.read_bytes() != path.read_bytes():
-                files.copy_file(path, target)
+        with files.locked(self.cache.root / "locks" / f"{self.id}-shipped.lock"):  # visits come at any time
+            for name, path in shipped.items():
+                target = self.path(folder / name)
+                # What is the same stays: a command may be reading it.
+                if not target.exists() or target.read_bytes() != path.read_bytes():
+                    files.copy_file(path, target)
         return folder
 
     def notice(self, message: str) -> None:
