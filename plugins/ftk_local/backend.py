@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,7 +26,7 @@ from ftk.plugin import (
 )
 from ftk_local.attend import attend
 from ftk_local.lock import DESCRIPTOR_VARIABLE, RunLock
-from ftk_local.processes import GRACE, RUN_VARIABLE, held_back, is_driver, send, stop, workers
+from ftk_local.processes import GRACE, LOOK, RUN_VARIABLE, held_back, is_driver, send, stop, workers
 from ftk_local.servers import Servers
 from ftk_local.supervise import supervise
 
@@ -139,7 +140,10 @@ class LocalBackend:
 
     def cancel(self, run_id: str, now: bool) -> None:
         """End the driver, which ends its command in order; or everything that an orphaned run left."""
-        found = workers(self._folder(run_id))
+        folder = self._folder(run_id)
+        # A driver that is just being started holds the lock before it can be told from other processes.
+        while not (found := workers(folder)) and RunLock.is_held(folder):
+            time.sleep(LOOK)
         drivers = [process for process in found if is_driver(process)]
         for driver in drivers:
             send(driver, signal.SIGINT if now else signal.SIGTERM)
