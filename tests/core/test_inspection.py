@@ -1,5 +1,6 @@
 """Tokenised rows of every kind are read back, drawn and counted."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,13 @@ def test_pairs_are_drawn_part_by_part(tmp_path: Path, texts: TokenTexts) -> None
         *("chosen:", "«&(6)|'(7)»"),
         *("rejected:", "«((8)»"),
     ]
+
+
+def test_trained_tokens_alone_are_green(texts: TokenTexts) -> None:
+    row = StagedRow("train", 1, [Part("", [5, 6, 7, 5], [False, True, True, False])])
+    drawn = list(draw_row(row, texts, ids=False))[1]
+    assert re.findall(r"\x1b\[32m(?:\x1b\[\d+m)*(.)", drawn) == ["&", "'"]
+    assert click.unstyle(drawn) == "%«&|'»%"
 
 
 def test_an_unwanted_completion_is_told_so(tmp_path: Path, texts: TokenTexts) -> None:

@@ -70,7 +70,8 @@ class Training:
         self.stop_requested = True
 
     def _step(self, steps: int) -> None:
-        end = time.monotonic() + self.config["toy_step_seconds"]
+        seconds = self.config["toy_step_seconds"]
+        end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not self.hurry.exists():
             time.sleep(min(left, 0.05))
         row = self.random.choice(self.rows)
@@ -78,8 +79,10 @@ class Training:
         missing = 1 - len(self.state["learned"]) / len(self.rows)
         self.state["step"] += 1
         self.state["loss"] = missing + self.random.random() / 10
-        self.reporter.emit("metrics", step=self.state["step"], steps=steps, loss=self.state["loss"])
-        print(f"step {self.state['step']}/{steps}  loss {self.state['loss']:.4f}", flush=True)
+        step = self.state["step"]
+        pace = _pace(len(row["input_ids"]), steps - step, seconds)
+        self.reporter.emit("metrics", step=step, steps=steps, loss=self.state["loss"], **pace)
+        print(f"step {step}/{steps}  loss {self.state['loss']:.4f}", flush=True)
 
     def _save(self) -> None:
         # One file, written atomically: a checkpoint is whole or absent.
@@ -105,6 +108,11 @@ class Training:
             trainable_parameters=len(self.rows),
             total_parameters=len(self.rows),
         )
+
+
+def _pace(tokens: int, steps_left: int, seconds: float) -> dict[str, float]:
+    """How fast a training is whose steps take time."""
+    return {"tokens_per_second": tokens / seconds, "seconds_left": steps_left * seconds} if seconds else {}
 
 
 def train(run: Path, data: Path, output: Path) -> None:
