@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ftk.plugin import AnyRow, Config, FtkError, RowTokenizer, Schema, TokenisedRow
+from ftk.plugin import AnyRow, Config, FtkError, Problem, ProblemsFound, RowTokenizer, Schema, TokenisedRow
 
 BLOCK: Schema = {
     "type": "object",
@@ -47,6 +47,7 @@ class MaskGate:
     short: int = 0
 
     def __post_init__(self) -> None:
+        self._problems: list[Problem] = []
         self._longest: int = self.config["sequence_len"]
         self._shortest: int = self.config["min_sample_len"]
         self._excess: str = self.config["excess_length_strategy"]
@@ -55,35 +56,54 @@ class MaskGate:
         self._ends_known = {self.tokenizer.eos, *(self.tokenizer.id(token) for token in eot_tokens)}
 
     def admit(self, row: AnyRow, place: str) -> AnyRow | None:
-        """The row as it is trained; None for one that is left out.
+        """The row as it is trained; None for one that is left out, or bad: without loss, or without loss at its end.
 
         :param place: the row's file and line.
-        :raises FtkError: for a row that carries no loss, or whose end carries none, or that is too long.
+        :raises ProblemsFound: as soon as there are too many bad rows.
         """
         self.seen += 1
-        if len(row) > self._longest:
-            return self._cut(row, place)
+        if len(row) > self._longest and self._excess != "raise":
+            return self._cut(row)
         if len(row) < self._shortest:
             self.short += 1
             return None
+        if wrong := self._find_wrong(row):
+            self._refuse(Problem(place, *wrong))
+            return None
+        return row
+
+    def _find_wrong(self, row: AnyRow) -> tuple[str, str] | None:
+        """What is wrong with a row, and the remedy."""
+        if len(row) > self._longest:
+            message = f"this row has {len(row)} tokens, more than sequence_len {self._longest}"
+            return message, "shorten it, raise sequence_len, or set excess_length_strategy: drop or truncate"
         if not row.trained:
-            raise FtkError(f"{place}: no token of this row is trained", "give it an answer, or remove the row")
+            return "no token of this row is trained", "give it an answer, or remove the row"
         if not self._ends(row) and not self._limits["allow_untrained_eos"]:
-            raise FtkError(
-                f"{place}: the end-of-sequence token of this row is not trained, so the model would not learn to stop",
+            return (
+                "the end-of-sequence token of this row is not trained, so the model would not learn to stop",
                 "let the format end its last segment, name the token that ends a chat template's turns as eot_tokens,"
                 " or set ftk.data.allow_untrained_eos: true",
             )
-        return row
+        return None
+
+    def _refuse(self, problem: Problem) -> None:
+        """Note what is wrong with a row; the others are looked at, so that all are told together.
+
+        :raises ProblemsFound: when these are as many as a person wants to see.
+        """
+        if problem not in self._problems:  # several parts of a row may be so
+            self._problems.append(problem)
+        most = self._limits["max_problems"]
+        if len(self._problems) == most:
+            stopped = Problem(problem.place, f"{most} bad rows; reading stopped", "mend these first")
+            raise ProblemsFound([*self._problems, stopped])
 
     def _ends(self, row: AnyRow) -> bool:
         """Whether the model learns to stop where the row stops; a pair always has its ends."""
         return not isinstance(row, TokenisedRow) or row.goes_on or not self._ends_known.isdisjoint(row.labels)
 
-    def _cut(self, row: AnyRow, place: str) -> AnyRow | None:
-        if self._excess == "raise":
-            message = f"{place}: this row has {len(row)} tokens, more than sequence_len {self._longest}"
-            raise FtkError(message, "shorten it, raise sequence_len, or set excess_length_strategy: drop or truncate")
+    def _cut(self, row: AnyRow) -> AnyRow | None:
         self.truncated += 1
         if self._excess == "drop":
             return None
@@ -93,8 +113,11 @@ class MaskGate:
     def close(self) -> None:
         """Judge all rows together.
 
+        :raises ProblemsFound: when some are bad.
         :raises FtkError: when too many were left out, or all.
         """
+        if self._problems:
+            raise ProblemsFound(self._problems)
         if self._excess != "drop":
             return
         share = self.truncated / max(self.seen, 1)

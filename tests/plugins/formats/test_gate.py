@@ -1,10 +1,11 @@
 """Data that would train badly are refused."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from ftk.plugin import UNTRAINED, Config, FtkError, RowTokenizer, TokenisedRow, complete
+from ftk.plugin import UNTRAINED, Config, FtkError, ProblemsFound, RowTokenizer, TokenisedRow, complete
 from ftk_formats.gate import BLOCK, MaskGate
 
 EOS = 1
@@ -38,15 +39,36 @@ def test_a_row_of_just_the_longest_length_is_admitted(make_gate: Any) -> None:
     assert (gate.seen, gate.truncated) == (2, 1)
 
 
+def judge(gate: MaskGate, rows: Mapping[str, TokenisedRow]) -> None:
+    """Let rows, each with its place, pass the gate."""
+    for place, item in rows.items():
+        gate.admit(item, place)
+    gate.close()
+
+
 def test_a_row_without_a_trained_token_is_refused_by_its_place(make_gate: Any) -> None:
-    with pytest.raises(FtkError, match=r"^rows:7: no token of this row is trained"):
-        make_gate(allow_untrained_eos=True).admit(row(trained=0), "rows:7")
+    with pytest.raises(ProblemsFound, match=r"^rows:7: no token of this row is trained"):
+        judge(make_gate(allow_untrained_eos=True), {"rows:6": row(), "rows:7": row(trained=0)})
+
+
+def test_bad_rows_are_told_together_up_to_a_limit(make_gate: Any) -> None:
+    rows = {f"rows:{number}": row(trained=2 * (number % 2)) for number in range(10)}
+    with pytest.raises(ProblemsFound) as found:
+        judge(make_gate(), rows)
+    assert [problem.place for problem in found.value.problems] == [f"rows:{number}" for number in range(0, 10, 2)]
+    with pytest.raises(ProblemsFound) as found:
+        judge(make_gate(max_problems=2), rows)
+    assert [str(problem).partition(";")[0] for problem in found.value.problems] == [
+        "rows:0: no token of this row is trained",
+        "rows:2: no token of this row is trained",
+        "rows:2: 2 bad rows",
+    ]
 
 
 def test_a_row_whose_end_is_not_trained_is_refused_unless_that_is_allowed(make_gate: Any) -> None:
-    with pytest.raises(FtkError, match=r"^rows:7: the end-of-sequence token of this row is not trained") as error:
-        make_gate().admit(row(end=9), "rows:7")
-    assert "ftk.data.allow_untrained_eos: true" in str(error.value.remedy)
+    with pytest.raises(ProblemsFound, match=r"^rows:7: the end-of-sequence token of this row is not trained") as error:
+        judge(make_gate(), {"rows:7": row(end=9)})
+    assert "ftk.data.allow_untrained_eos: true" in str(error.value)
     assert make_gate(allow_untrained_eos=True).admit(row(end=9), "rows:7")
 
 
@@ -59,18 +81,13 @@ def test_a_few_rows_that_are_too_long_are_left_out(make_gate: Any, short: int, l
 
 
 def test_too_many_are_refused_unless_that_is_allowed(make_gate: Any) -> None:
-    def judge(**limits: float) -> None:
-        gate = make_gate(**limits)
-        for length in (4, 4, 4, 11):
-            gate.admit(row(length), "x")
-        gate.close()
-
+    rows = {f"rows:{number}": row(length) for number, length in enumerate((4, 4, 4, 11))}
     with pytest.raises(FtkError, match=r"1 of 4 rows \(25%\) are longer than sequence_len 10") as error:
-        judge()
+        judge(make_gate(), rows)
     assert "ftk.data.max_truncated" in str(error.value.remedy)
     with pytest.raises(FtkError):
-        judge(max_truncated=0.24)
-    judge(max_truncated=0.25)
+        judge(make_gate(max_truncated=0.24), rows)
+    judge(make_gate(max_truncated=0.25), rows)
 
 
 def test_all_rows_left_out_is_never_allowed(make_gate: Any) -> None:
@@ -90,8 +107,8 @@ def test_a_row_that_is_too_long_is_cut_where_that_is_wanted(make_gate: Any) -> N
 
 
 def test_a_row_that_is_too_long_is_refused_where_that_is_wanted(make_gate: Any) -> None:
-    with pytest.raises(FtkError, match=r"^rows:3: this row has 11 tokens, more than sequence_len 10"):
-        make_gate("raise").admit(row(11), "rows:3")
+    with pytest.raises(ProblemsFound, match=r"^rows:3: this row has 11 tokens, more than sequence_len 10"):
+        judge(make_gate("raise"), {"rows:3": row(11)})
 
 
 def test_a_row_that_is_too_short_is_left_out_and_counted(make_gate: Any) -> None:
