@@ -52,6 +52,19 @@ def test_a_hook_that_every_plugin_is_asked_may_fail_without_harm(hook: Callable[
     assert [item.pattern for item in manager.advice("any")] == ["good"]
     assert manager.broken == {"bad": told}
     assert [item.pattern for item in manager.advice("any")] == ["good"], "a broken plugin is not asked again"
+    assert list(manager.troubles()) == [f"plugin 'bad' is left out: {told}; mend it"]
+
+
+def test_what_is_left_out_is_told_with_what_to_do(install: Callable[..., None]) -> None:
+    install(broken=ImportError("No module named 'x'"), odd=Things(advice=hookimpl(lambda: 7)), good=GOOD)
+    manager = Manager.load()
+    manager.advice("any")
+    assert list(manager.troubles()) == [
+        "plugin 'broken' is left out: ImportError: No module named 'x'; mend it, or do without:"
+        " `ftk.disable_plugins: [broken]`, or FTK_DISABLE_PLUGINS=broken",
+        "plugin 'odd' is left out: its advice returned int, not Sequence; mend it, or do without:"
+        " `ftk.disable_plugins: [odd]`, or FTK_DISABLE_PLUGINS=odd",
+    ]
 
 
 def test_a_plugin_that_has_failed_is_told_where_it_is_chosen() -> None:

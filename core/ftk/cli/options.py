@@ -144,9 +144,7 @@ def _confirm(question: str) -> bool:
 
 def tell_troubles(manager: "Manager") -> None:
     """Warn of plugins that were left out and of those that will not work much longer."""
-    for name, reason in manager.broken.items():
-        click.echo(f"warning: plugin {name!r} is left out: {reason}", err=True)
-    for message in manager.outdated:
+    for message in (*manager.troubles(), *manager.outdated):
         click.echo(f"warning: {message}", err=True)
 
 

@@ -9,7 +9,7 @@ import pluggy
 
 from ftk.errors import FtkError, PluginError, UsageError
 from ftk.hooks import hookspecs
-from ftk.hooks.loading import PluginFile, reason, refuse_misfit
+from ftk.hooks.loading import DISABLE_VARIABLE, PluginFile, find_entries, reason, refuse_misfit
 from ftk.hooks.overdue import told_when_overdue
 from ftk.hooks.stages import StageDeclaration
 
@@ -63,6 +63,14 @@ class Registry:
                 self._plugins.unregister(name=name)
             raise PluginError(f"plugin {name!r}: {' '.join(str(error).split())}", "mend the plugin") from None
         self.outdated += [f"plugin {name!r}: {warning.message}" for warning in told]
+
+    def troubles(self) -> Iterator[str]:
+        """A line for each broken plugin: why it is left out, and what to do."""
+        installed = {entry.name for entry in find_entries()}
+        for name, why in self.broken.items():
+            # What stands in a file or belongs to a plugin of another name is not disabled by its own.
+            without = f", or do without: `ftk.disable_plugins: [{name}]`, or {DISABLE_VARIABLE}={name}"
+            yield f"plugin {name!r} is left out: {why}; mend it{without if name in installed else ''}"
 
     def names(self) -> list[str]:
         """The names of the plugins that work."""

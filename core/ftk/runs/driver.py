@@ -90,8 +90,8 @@ def _drive(run: Run, manager: Manager, options: argparse.Namespace) -> None:
     except UsageError as error:
         raise _Refused(error) from None
     # Only now is anything changed: a refused call leaves the run as it was.
-    for name, reason in manager.broken.items():
-        run.notice(f"plugin {name!r} is left out: {reason}")
+    for trouble in manager.troubles():
+        run.notice(trouble)
     for sentence in keys_without_effect(run.config, manager):
         run.notice(sentence)
     run.events.emit(
