@@ -71,6 +71,11 @@ def again(finished: Ftk, make_ftk, tmp_path_factory: pytest.TempPathFactory) -> 
     return _content(ftk.run_folder()), moments[:begin]
 
 
+def test_every_counted_operation_happens(whole, again) -> None:
+    happened = {moment.split(" ", 2)[1] for moment in (*whole[1], *again[1])}
+    assert happened >= COUNTED
+
+
 def _copied(finished: Ftk, ftk: Ftk) -> Ftk:
     """The place of a test with a finished run in it."""
     shutil.copytree(finished.runs, ftk.runs)
