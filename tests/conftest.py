@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+
+from ftk.hooks.loading import GROUP
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,6 +26,18 @@ LONGEST_SLOW = 1800
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Before anything imports torch: trainings side by side, each with a thread for every core, wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the marks that tests have beside those of pyproject.toml."""
+    config.addinivalue_line("markers", "needs(plugin): skipped where this plugin is not, since any may be removed")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what is about a plugin that is not there."""
+    for mark in item.iter_markers("needs"):
+        if mark.args[0] not in entry_points(group=GROUP).names:
+            pytest.skip(f"the plugin {mark.args[0]} is not there")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

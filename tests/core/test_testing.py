@@ -135,11 +135,17 @@ def test_a_plugin_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
     assert "plugin 'bad' implements 'trian', which is no hook of ftk" in str(finding.problem)
 
 
-def slow(name: str) -> Any:
-    return pytest.param(name, marks=pytest.mark.slow)
+def installed(name: str, *marks: pytest.MarkDecorator) -> Any:
+    return pytest.param(name, marks=[pytest.mark.needs(name), *marks])
 
 
-@pytest.mark.parametrize("name", ["formats", "jsonl", *map(slow, ("local", "transformers", "tensorboard", "wandb"))])
+FAST = ("formats", "jsonl", "merge", "models", "vllm")
+
+SLOW = ("local", "mlflow", "tensorboard", "transformers", "wandb")
+
+
+@pytest.mark.parametrize("name", [*map(installed, FAST), *(installed(name, pytest.mark.slow) for name in SLOW)])
 def test_the_default_plugins_pass(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert [finding for finding in check_plugin(name) if finding.problem] == []

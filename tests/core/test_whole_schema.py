@@ -40,6 +40,9 @@ def _numbers(value: Any) -> Any:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yml")), ids=lambda path: path.name)
 def test_every_config_to_start_from_fits(validator: Draft202012Validator, path: Path) -> None:
+    engine = read_yaml(path.read_text(), path.name).values.get("ftk", {}).get("engine")
+    if engine and engine not in Manager.load().names():
+        pytest.skip(f"the plugin {engine} is not there")
     assert problems(validator, path.read_text()) == []
 
 

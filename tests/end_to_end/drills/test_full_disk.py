@@ -119,6 +119,7 @@ def test_a_new_plugin_that_does_not_fit_is_not_there(offline, disk, rubbish) -> 
     assert rubbish() == [] and not (disk.folder / "riddles").exists()
 
 
+@pytest.mark.needs("axolotl")
 def test_an_environment_that_does_not_fit_is_not_begun(offline, disk) -> None:
     done = offline("env", "build", "axolotl", FTK_ENVIRONMENTS_DIR=str(disk.folder / "envs"))
     _told(done, 1, "the environment axolotl takes ", " MB, and 1 MB are free in ", FREE)

@@ -9,6 +9,7 @@ import pytest
 from ftk.config import schema
 from ftk.plugin import Config
 from ftk_wandb.keys import KEYS, find_problems, is_wanted
+from ftk_wandb.plugin import diagnose
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +80,12 @@ def test_false_may_be_a_text_or_a_value(key: str, value: str | bool | None) -> N
 def test_what_may_be_kept_is_told_once_each() -> None:
     [told] = schema.find_problems({"wandb_log_model": "all"}, {"properties": KEYS}, str)
     assert told.message.endswith("must be `checkpoint` or `end` or `false`")
+
+
+def test_the_key_is_found_and_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    [told] = diagnose()
+    assert (told.verdict, told.detail) == ("note", "there is none")
+    monkeypatch.setenv("WANDB_API_KEY", "secret")
+    [told] = diagnose()
+    assert (told.verdict, told.detail) == ("ok", "there is one")
+    assert "secret" not in str(told)
