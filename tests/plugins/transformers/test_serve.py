@@ -103,9 +103,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory, ftk_tiny_model: Path) -> Iter
     ftk.kill_all()
 
 
-def _serve(ftk: Ftk, *arguments: str) -> str:
+def _serve(ftk: Ftk, *arguments: str, port: str = "0") -> str:
     setting = f"ftk.serve.max_request_bytes={MOST_BYTES}"
-    options = ("--port", "0", "--detach", "--json", "--set", setting)
+    options = ("--port", port, "--detach", "--json", "--set", setting)
     done = ftk("serve", *arguments, *options, FTK_API_KEY=KEY)
     assert done.returncode == 0, done.stderr
     return str(json.loads(done.stdout)["url"])
@@ -359,6 +359,17 @@ def test_a_client_that_goes_away_holds_nobody_up(
             next(answer.iter_raw())
     assert _complete(client)
     assert sum(lengths) < 40 * whole.total_tokens / 4, "answers were finished that nobody waited for"
+
+
+@pytest.mark.slow
+def test_killed_it_leaves_nothing_and_the_next_start_works(runs: Ftk) -> None:
+    runs("serve", "--stop", "--all")
+    url = _serve(runs, "two")
+    (server,) = [item for item in runs.servers() if "ftk_transformers.serve" in item.cmdline()]
+    server.kill()
+    runs.wait_for(lambda: not runs.servers())
+    assert _serve(runs, "two", port=url.rpartition(":")[2]) == url
+    assert [model.id for model in _client(url).models.list().data] == ["two"]
 
 
 # What the hook says
