@@ -13,7 +13,7 @@ from ftk.testing.tiny_model import write_tiny_model
 
 DRILLS = Path(__file__).parent.parent / "end_to_end/drill_loggers.py"
 
-BAD = ("sleeping", "raising", "hanging", "recording")
+BAD = ("sleeping", "raising", "hanging", "exiting", "recording")
 
 ROWS = [{"instruction": f"what is {number} and {number}?", "output": str(2 * number)} for number in range(64)]
 

@@ -42,7 +42,7 @@ def test_the_ratios_of_staging_are_printed() -> None:
 @pytest.mark.slow
 def test_the_ratio_of_steps_with_loggers_is_printed() -> None:
     printed = _run("loggers", "--steps", "4", "--rounds", "1")
-    assert re.search(r"^step with 4 loggers / without: .* = \d+\.\d+$", printed.strip())
+    assert re.search(r"^step with 5 loggers / without: .* = \d+\.\d+$", printed.strip())
 
 
 @pytest.mark.slow

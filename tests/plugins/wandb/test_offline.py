@@ -17,6 +17,7 @@ CONFIG = {
     "max_steps": 120,
     "toy_step_seconds": 0.5,
     "wandb_project": "answers",
+    "wandb_entity": "team",
     "wandb_name": "first",
     "wandb_mode": "offline",
     "wandb_log_model": "end",
@@ -63,8 +64,8 @@ def test_an_offline_run_holds_every_step_also_of_a_run_that_went_on(ftk_call, mo
     assert done.returncode == 0, done.stderr
     records = _records(ftk.run_folder())
     begun = [record.run for record in records if record.WhichOneof("record_type") == "run"]
-    assert {(run.run_id, run.project, run.display_name) for run in begun} == {
-        (ftk.run_folder().name, "answers", "first")
+    assert {(run.run_id, run.entity, run.project, run.display_name) for run in begun} == {
+        (ftk.run_folder().name, "team", "answers", "first")
     }
     config = {item.key: json.loads(item.value_json) for item in begun[0].config.update}
     assert {"max_steps": 120, "datasets.0.path": "data.jsonl", "ftk.engine": "toy"}.items() <= config.items()
