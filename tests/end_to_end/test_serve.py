@@ -57,7 +57,7 @@ def _ask(url: str, prompt: str = "what is 2 and 2? ", key: str | None = None, mo
     request = urllib.request.Request(
         f"{url}/v1/completions", json.dumps({"model": model, "prompt": prompt}).encode(), headers
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         text: str = json.load(answer)["choices"][0]["text"]
     return text
 
@@ -121,7 +121,7 @@ def test_a_signal_ends_a_server_in_the_foreground(ftk: Ftk, number: signal.Signa
     url = _ready(process)
     assert _ask(url) == "4"
     process.send_signal(number)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "is stopped" in errors
     assert ftk.servers() == []
@@ -132,7 +132,7 @@ def test_ctrl_c_before_it_is_ready_leaves_nothing(ftk: Ftk) -> None:
     process = ftk.start("serve", "sums", "--port", "0", f'{WRONG}["--sleep"]')
     ftk.wait_for(lambda: len(ftk.servers()) == 3)  # keeper, guard and server
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert ftk.servers() == []
 
@@ -151,7 +151,7 @@ def test_a_killed_server_is_told_and_leaves_nothing(ftk: Ftk) -> None:
     url = _ready(process)
     (server,) = [item for item in ftk.servers() if "ftk_toy.server" in item.cmdline()]
     server.kill()
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "the server was ended by signal 9: it was killed from outside" in errors
     ftk.wait_for(lambda: not ftk.servers())
@@ -200,14 +200,18 @@ def test_the_lines_that_it_tells_work(ftk: Ftk, tmp_path: Path) -> None:
     told = [process.stdout.readline().rstrip("\n") for _ in range(7)]
     curl, program = told[2], "\n".join(told[4:7])
     variables = {**ftk.environment({}), "FTK_API_KEY": "sesame"}
-    asked = subprocess.run(curl, shell=True, env=variables, capture_output=True, text=True, timeout=60)
+    asked = subprocess.run(curl, shell=True, env=variables, capture_output=True, text=True, timeout=PATIENCE)
     assert json.loads(asked.stdout)["choices"][0]["message"]["content"].endswith(" characters"), asked.stderr
     asked = subprocess.run(
-        [shutil.which("python") or "python", "-c", program], env=variables, capture_output=True, text=True, timeout=60
+        [shutil.which("python") or "python", "-c", program],
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert asked.stdout.endswith(" characters\n"), asked.stderr
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
+    process.communicate(timeout=PATIENCE)
 
 
 DRILLS = {
@@ -273,16 +277,16 @@ def _chat(ftk: Ftk, lines: str, *arguments: str, **variables: str) -> "subproces
         input=lines,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 
 def test_a_talk_at_a_terminal_can_be_interrupted(ftk: Ftk) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [f"{SCRIPTS}/ftk", "chat", "sums"],
+        [f"{SCRIPTS}/ftk", "chat", "sums", f'{WRONG}["--halting"]'],
         cwd=ftk.folder,
-        env=ftk.environment({"TOY_PAUSE": "0.5", "TERM": "dumb"}),
+        env=ftk.environment({"TERM": "dumb"}),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -295,17 +299,15 @@ def test_a_talk_at_a_terminal_can_be_interrupted(ftk: Ftk) -> None:
     shown.until("> ")
     shown.type("why not try\n")
     shown.until("12 ")
-    shown.type("\x03")
-    shown.until("> ")
+    shown.interrupt()
     shown.type("what")
     shown.until("what")
-    shown.type("\x03")
-    shown.until("> ")
+    shown.interrupt()
     shown.type("/reset\nwhat is 2 and 2?\n")
     shown.until("4\r\n")
     shown.until("> ")  # before, the terminal would keep the end to itself
     shown.type("\x04")
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     assert ftk.servers() == []
 
 
@@ -326,13 +328,23 @@ class _Screen:
         self.shown = ""
 
     def type(self, text: str) -> None:
-        """Type, after a while: Python's line editor may miss a Ctrl-C that comes while it draws."""
-        time.sleep(0.2)
+        """Type."""
         os.write(self.descriptor, text.encode())
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C until there is a prompt: Python's line editor may miss one that comes while it draws."""
+        deadline = time.monotonic() + PATIENCE
+        self.type("\x03")
+        while not self._comes("> ", 2.0):
+            assert time.monotonic() < deadline, f"Ctrl-C does nothing; shown is {self.shown!r}"
+            self.type("\x03")
 
     def until(self, text: str) -> None:
         """Wait for a text, and forget everything before its end."""
-        deadline = time.monotonic() + PATIENCE
+        assert self._comes(text, PATIENCE), f"{text!r} does not come; shown is {self.shown!r}"
+
+    def _comes(self, text: str, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
         while text not in self.shown:
             ready, _, _ = select.select([self.descriptor], [], [], max(0.0, deadline - time.monotonic()))
             # Whoever writes to it may have ended, which is an error.
@@ -341,9 +353,10 @@ class _Screen:
                 with suppress(OSError):
                     more = os.read(self.descriptor, 4096)
             if not more:
-                pytest.fail(f"{text!r} does not come; shown is {self.shown!r}")
+                return False
             self.shown += more.decode(errors="replace")
         self.shown = self.shown.partition(text)[2]
+        return True
 
 
 def test_infer_asks_a_server(ftk: Ftk) -> None:

@@ -1,7 +1,8 @@
 """The server of the toy engine: `python -m ftk_toy.server HOST PORT NAME BASE ADAPTER [WHAT]`.
 
 WHAT it does wrong: `--crash` ends it at once, `--sleep` keeps it from becoming ready, `--stubborn` ignores SIGTERM, and
-`--child` starts a process that does the same. `--guarded` is there with a key, and means nothing to it.
+`--child` starts a process that does the same; `--halting` says the first word of an answer alone. `--guarded` is there
+with a key, and means nothing to it.
 """
 
 import json
@@ -27,6 +28,7 @@ class Handler(BaseHTTPRequestHandler):
     name: str
     base: Path
     learned: dict[str, str]
+    halts: bool
 
     def log_message(self, *arguments: Any) -> None:
         """Nothing."""
@@ -63,8 +65,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.send_response(200)
         self.end_headers()
-        for word in re.findall(r"\S+\s*", text):
-            time.sleep(PAUSE)
+        for number, word in enumerate(re.findall(r"\S+\s*", text)):
+            time.sleep(600 if self.halts and number else PAUSE)
             self.wfile.write(f"data: {json.dumps({'choices': [_choice(word)]})}\n\n".encode())
         self.wfile.write(b"data: [DONE]\n\n")
 
@@ -89,7 +91,7 @@ def main(host: str, port: str, name: str, base: str, adapter: str, *wrong: str) 
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
     if "--sleep" in wrong:
         time.sleep(600)
-    Handler.name, Handler.base = name, Path(base)
+    Handler.name, Handler.base, Handler.halts = name, Path(base), "--halting" in wrong
     Handler.learned = files.read_json(Path(adapter) / LEARNED_FILE) or {}
     ThreadingHTTPServer((host, int(port)), Handler).serve_forever()
 
