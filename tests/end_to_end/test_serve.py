@@ -4,10 +4,10 @@ import json
 import os
 import pty
 import select
-import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -203,11 +203,7 @@ def test_the_lines_that_it_tells_work(ftk: Ftk, tmp_path: Path) -> None:
     asked = subprocess.run(curl, shell=True, env=variables, capture_output=True, text=True, timeout=PATIENCE)
     assert json.loads(asked.stdout)["choices"][0]["message"]["content"].endswith(" characters"), asked.stderr
     asked = subprocess.run(
-        [shutil.which("python") or "python", "-c", program],
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
+        [sys.executable, "-c", program], env=variables, capture_output=True, text=True, timeout=PATIENCE
     )
     assert asked.stdout.endswith(" characters\n"), asked.stderr
     process.send_signal(signal.SIGINT)
