@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -80,7 +80,7 @@ def _kept(client: Client, questions: Sequence[Question], options: Mapping[str, A
 
 def _replies(
     client: Client, questions: Mapping[int, Question], options: Mapping[str, Any]
-) -> Iterator[tuple[int, Reply]]:
+) -> Generator[tuple[int, Reply], None, None]:
     """The replies as they come, each with the number of its question.
 
     :raises FtkError: the first failure, after what was answered before.
