@@ -45,14 +45,15 @@ def find_launch_problems(config: Config) -> Iterator[Problem]:
 
 
 def argv(
-    launcher: str | None, nproc: int, gpus: int, arguments: tuple[str | Artifact, ...]
+    launcher: str | None, nproc: int, gpus: int, arguments: tuple[str | Artifact, ...], module: str = MODULE
 ) -> tuple[str | Artifact, ...]:
-    """The command that trains.
+    """The command that trains, or evaluates.
 
     :param launcher: `python`, `torchrun` or `accelerate`; None for the one that is needed.
     :param nproc: processes that train together.
     :param gpus: how many there are; a plain Python would spread its one process over several.
     :param arguments: axolotl's.
+    :param module: of axolotl.
     """
     if launcher == "accelerate" and nproc == 1:
         launcher = None  # accelerate would start one python too, and pass no signal on to it
@@ -65,7 +66,7 @@ def argv(
             # Its word for several processes is --multi_gpu, also where there is none; port 0 is any that is free.
             together = ("--multi_gpu", f"--num_processes={nproc}", "--num_machines=1", "--main_process_port=0")
             start = ("-m", "accelerate.commands.launch", *together, "-m")
-    return (PYTHON, *start, MODULE, *arguments)
+    return (PYTHON, *start, module, *arguments)
 
 
 def variables(config: Config, nproc: int, on_cpu: bool) -> dict[str, str]:

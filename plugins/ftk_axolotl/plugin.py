@@ -6,10 +6,13 @@ from pathlib import Path
 from ftk.plugin import (
     OUTPUT_DIR,
     Advice,
+    Artifact,
     Config,
     DatasetFormat,
     Environment,
+    Losses,
     MergedModel,
+    Model,
     PreparedModel,
     Problem,
     Run,
@@ -19,7 +22,7 @@ from ftk.plugin import (
     hookimpl,
     stage,
 )
-from ftk_axolotl import launch, merging, raw, training
+from ftk_axolotl import launch, merging, raw, scoring, training
 from ftk_axolotl.advice import ADVICE
 from ftk_axolotl.checks import find_contradictions
 from ftk_axolotl.deepspeed import find_deepspeed_problems
@@ -53,6 +56,12 @@ def train(run: Run, data: StagedData, model: PreparedModel) -> TrainedModel:
 def merge(run: Run, model: PreparedModel, trained: TrainedModel) -> MergedModel:
     """Fold the adapter into the base model with axolotl, if it is chosen."""
     return merging.merge(run, model, trained, ENVIRONMENT.name)
+
+
+@stage(revision=1, environment=ENVIRONMENT.name)
+def score(run: Run, model: Model, rows: Artifact, output: Artifact) -> Losses:
+    """Compute the losses of rows by axolotl's own evaluation, if it is chosen."""
+    return scoring.score(run, model, rows, output, ENVIRONMENT.name)
 
 
 @hookimpl
