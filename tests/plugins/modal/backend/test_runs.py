@@ -53,6 +53,11 @@ def _weights(run: Path) -> dict[str, bytes]:
     }
 
 
+def _losses(printed: str) -> dict[str, Any]:
+    """What `ftk eval --json` says, but for of which run and when."""
+    return {name: value for name, value in json.loads(printed).items() if name not in ("run", "time")}
+
+
 def test_a_real_run_gives_the_same_models_here_and_there(far: Ftk, standin: Any) -> None:
     _write(far.folder)
     there = far("run", "config.yml", "--engine", "transformers")
@@ -76,6 +81,13 @@ def test_a_real_run_gives_the_same_models_here_and_there(far: Ftk, standin: Any)
     assert pulled.returncode == 0, pulled.stderr
     merged = "lora-out/merged/model.safetensors"
     assert (far.folder / "models" / merged).read_bytes() == ours[merged]
+    losses = [far("eval", "--rows", 2, "--json", FTK_BACKEND=backend) for backend in ("modal", "local")]
+    assert [done.returncode for done in losses] == [0, 0], [done.stderr for done in losses]
+    assert _losses(losses[0].stdout) == _losses(losses[1].stdout)
+    removed = far("rm", "latest", "--yes")
+    assert removed.returncode == 0, removed.stderr
+    assert not far.has_run()
+    assert json.loads(far("runs", "--json").stdout) == []
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +101,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_an_outside_package_and_a_single_file_work_there(far: Ftk, subject: Subject, site: Path, standin: Any) -> None:
+@pytest.fixture
+def compiled(tmp_path: Path) -> Path:
+    """A folder with a package that brings the plugin `riddles` and has compiled parts."""
+    about = tmp_path / "compiled/fast_riddles-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: fast-riddles\nVersion: 1.0\n")
+    (about / "WHEEL").write_text("Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: py3-none-linux_x86_64\n")
+    (about / "entry_points.txt").write_text("[ftk]\nriddles = fast_riddles\n")
+    (about.parent / "fast_riddles.py").write_text("raise SystemExit('it was to be left out')\n")
+    return about.parent
+
+
+def test_an_outside_package_and_a_single_file_work_there(
+    far: Ftk, subject: Subject, site: Path, compiled: Path, standin: Any
+) -> None:
     rows = [{"fable": f"Tree {number} bore {number} apples.", "moral": f"Count to {number}."} for number in range(12)]
     (far.folder / "fables.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (far.folder / "config.yml").write_text(
@@ -106,8 +132,21 @@ ftk:
   evaluate: {rows: 2, max_new_tokens: 4}
 """
     )
-    search = {"PYTHONPATH": os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))}
-    done = far("run", "config.yml", "--plugin", "abacus.py", **search)
+    # One that is blocked, since it cannot be brought, is blocked and known there too.
+    engine = far.folder / "abacus.py"
+    hook = '    steps = str(run.config["max_steps"])\n'
+    assert hook in engine.read_text()
+    engine.write_text(
+        engine.read_text().replace(
+            hook, f"{hook}    print('blocked:', __import__('ftk.plugin').plugin.disabled_here())\n"
+        )
+    )
+    places = [str(site), str(compiled), *filter(None, [os.environ.get("PYTHONPATH")])]
+    search = {"PYTHONPATH": os.pathsep.join(places), "FTK_DISABLE_PLUGINS": "riddles"}
+    done = far("run", "config.yml", "--plugin", "abacus.py", "--until", "train", **search)
+    assert done.returncode == 0, done.stderr
+    assert "blocked: ['riddles']" in far("logs").stdout
+    done = far("run", "--resume", "latest", "--set", "ftk.evaluate.rows=1", **search)
     assert done.returncode == 0, done.stderr
     basket = (far.run_folder() / "basket.txt").read_text().splitlines()
     assert [line.split()[1] for line in basket if line.startswith("step")] == ["1", "2", "3", "4", "5", "6"]
