@@ -10,7 +10,7 @@ from ftk.plugin import LoggedRun, Logger, RowError, Schema, Segment
 from ftk.testing.checks import findings
 from ftk.testing.formats import FORMAT_CHECKS
 from ftk.testing.loggers import LOGGER_CHECKS
-from ftk.testing.plugins import check_plugin
+from ftk.testing.plugins import check_plugin, problems_of
 
 
 class GoodFormat:
@@ -148,4 +148,14 @@ SLOW = ("local", "mlflow", "tensorboard", "transformers", "wandb")
 def test_the_default_plugins_pass(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert [finding for finding in check_plugin(name) if finding.problem] == []
+    assert problems_of(name) == []
+
+
+@pytest.mark.slow
+@pytest.mark.needs("axolotl")
+def test_axolotl_passes_in_its_own_environment(axolotl: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    if "FTK_TEST_AXOLOTL" in axolotl:
+        pytest.skip("the check knows no interpreter but that of an environment that ftk has built")
+    for name, value in axolotl.items():
+        monkeypatch.setenv(name, value)
+    assert problems_of("axolotl") == []

@@ -2,11 +2,11 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ftk.testing.calls import Ftk
+from ftk.testing.calls import PATIENCE, Ftk
 from ftk.testing.checks import Check, Finding, findings
 from ftk.testing.tiny_model import write_tiny_model
 
@@ -17,11 +17,14 @@ datasets:
     type: {{field_instruction: question, field_output: answer}}
 val_set_size: 2
 max_steps: 12
-ftk:
+{more}ftk:
   engine: {engine}
   stages: {stages}
   evaluate: {{rows: 2, max_new_tokens: 4}}
 """
+
+NEEDED = {"learning_rate": 2e-4}
+"""Keys that an engine which reads them may have no default for."""
 
 ROWS = [{"question": f"what is {number} and {number}?", "answer": str(2 * number)} for number in range(12)]
 
@@ -29,29 +32,32 @@ REPORTED = ("steps", "start_step", "rows", "device", "dtype", "trainable_paramet
 """What the event `training` tells."""
 
 
-def engine_findings(name: str, stages: Sequence[str], ftk: Ftk) -> Iterator[Finding]:
+def engine_findings(name: str, stages: Sequence[str], keys: Collection[str], ftk: Ftk) -> Iterator[Finding]:
     """Look at the engine through runs of its own.
 
     :param name: the engine.
     :param stages: the hooks of stages that its plugin provides; the others are done by whoever does them by default.
+    :param keys: the config keys that its training reads.
     :param ftk: calls ftk in an empty folder.
     """
-    write_small_config(ftk.folder, name, stages)
+    write_small_config(ftk.folder, name, stages, keys)
     yield from findings([a_small_run_ends_well], ftk)
     if ftk.has_run() and ftk.events("run_finished"):
         yield from findings(AFTER_A_RUN, ftk)
         yield from findings([a_stopped_training_goes_on, a_killed_training_goes_on], ftk)
 
 
-def write_small_config(folder: Path, engine: str, stages: Sequence[str]) -> None:
+def write_small_config(folder: Path, engine: str, stages: Sequence[str], keys: Collection[str] = ()) -> None:
     """Write a config, with its data and its tiny model beside it.
 
     :param stages: those that the engine's plugin provides.
+    :param keys: the config keys that its training reads.
     """
     write_tiny_model(folder / "model")
     (folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     own = {stage: engine for stage in ("merge", "generate") if stage in stages}
-    (folder / "config.yml").write_text(CONFIG.format(engine=engine, stages=json.dumps(own)))
+    more = "".join(f"{key}: {value}\n" for key, value in NEEDED.items() if key in keys)
+    (folder / "config.yml").write_text(CONFIG.format(engine=engine, stages=json.dumps(own), more=more))
 
 
 def a_small_run_ends_well(ftk: Ftk) -> str | None:
@@ -119,7 +125,7 @@ def _interrupted(ftk: Ftk, how: str, interrupt: Any) -> str | None:
     """Start a run, interrupt it in its training, go on with it, and compare."""
     first = _result(ftk)
     started = ftk.start("run", "config.yml", "--detach")
-    started.communicate(timeout=60)
+    started.communicate(timeout=PATIENCE)
     ftk.wait_for(lambda: ftk.events("metrics") or ftk.events("run_finished"))
     interrupt()
     ftk.wait_for(lambda: not ftk.workers())

@@ -46,7 +46,9 @@ def check_plugin(name: str) -> Iterator[Finding]:
         yield from findings(LOGGER_CHECKS, logger, f"logger {logger.name}: ")
     hooks = manager.hooks_of(plugin)
     if "train" in hooks:
-        yield from _with_runs(lambda ftk: engine_findings(plugin, hooks, ftk))
+        declared = manager.declarations("train").get(plugin)
+        keys = declared.keys if declared else {}
+        yield from _with_runs(lambda ftk: engine_findings(plugin, hooks, keys, ftk))
     if "backend" in hooks:
         yield from _with_runs(lambda ftk: backend_findings(plugin, ftk))
 
