@@ -32,7 +32,7 @@ def merge(run: Run, model: PreparedModel, trained: TrainedModel, environment: st
             (PYTHON, "-m", MODULE, FILE, *places, *results),
             environment,
             Resources(run.config.timeout),
-            variables={**variables, "PYTHONPATH": run.ship(ENGINE_SIDE)},
+            variables={**variables, "PYTHONPATH": run.ship(*ENGINE_SIDE)},
         )
     )
     files.publish_folder(run.path(work / "merged"), run.path(run.merged_folder))

@@ -1,19 +1,17 @@
 """The hook `score` by axolotl's own evaluation: `ftk: {stages: {score: axolotl}}`."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from ftk.plugin import Artifact, Command, Config, FtkError, Losses, Model, Resources, Run, files
 from ftk_axolotl import launch
 from ftk_axolotl.cpu import adapted
 from ftk_axolotl.keys import passed_on
+from ftk_axolotl.training import ENGINE_SIDE
 
 FILE, ROWS, FIRST = "axolotl.yml", "rows.jsonl", "first.jsonl"
 
 MODULE = "axolotl.cli.evaluate"
-
-ENGINE_SIDE = [Path(__file__).parent / "engine" / name for name in ("ftk_in_axolotl.py", "ftk_scores_in_axolotl.py")]
 
 PLUGIN = "ftk_scores_in_axolotl.Plugin"
 

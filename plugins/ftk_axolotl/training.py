@@ -9,7 +9,8 @@ from ftk_axolotl.checkpoints import remove_torn_checkpoints
 from ftk_axolotl.engine_config import FILE, write_engine_config
 from ftk_axolotl.prepared import Prepared
 
-ENGINE_SIDE = Path(__file__).parent / "engine" / "ftk_in_axolotl.py"
+ENGINE_SIDE = tuple(sorted((Path(__file__).parent / "engine").glob("*.py")))
+"""What axolotl's interpreter is given of ftk's."""
 
 RESULT = "trained.json"
 """Written last by `ftk_in_axolotl`, in the training folder."""
@@ -50,7 +51,7 @@ def _command(run: Run, model: PreparedModel, environment: str) -> Command:
         launch.argv(block["launcher"], nproc, accelerator.count, arguments),
         environment,
         Resources(run.config.timeout),
-        variables={**variables, "PYTHONPATH": run.ship(ENGINE_SIDE)},
+        variables={**variables, "PYTHONPATH": run.ship(*ENGINE_SIDE)},
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from axolotl.integrations.base import BasePlugin
+from ftk_torch_extensions import use_own_folder  # type: ignore[import-not-found]
 from transformers import TrainerCallback, set_seed
 
 from ftk.reporter import Reporter
@@ -42,6 +43,8 @@ class Plugin(BasePlugin):  # type: ignore[misc]
     def register(self, cfg: Any) -> None:
         """Before the config is validated."""
         _without_missing_flash_attention(cfg)
+        if cfg.get("deepspeed"):
+            use_own_folder()
         if cfg.get("deepspeed") and not torch.cuda.is_available():
             _use_gloo()
 
