@@ -7,6 +7,8 @@ from typing import Any
 import psutil
 import pytest
 
+from ftk.testing.calls import PATIENCE
+
 COUNT = 120
 
 QUESTIONS = [{"prompt": "what is " * (number % 7 + 1) + str(number)} for number in range(COUNT)]
@@ -56,7 +58,7 @@ def test_a_stopped_call_goes_on_where_it_stopped(trained: Any, number: signal.Si
     process = trained.start(*ask(trained, f"{number.name}.jsonl"))
     trained.wait_for(lambda: answered(trained))
     process.send_signal(number)
-    process.wait(30)
+    process.wait(PATIENCE)
     if number != signal.SIGKILL:
         assert process.returncode == 130
         assert process.stderr.read().endswith("stopped; the same call goes on\n")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ftk.testing.calls import PATIENCE
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
@@ -40,7 +42,7 @@ def test_a_full_disk_in_training(ftk, toy_config: Path, small_disk: Path) -> Non
     process = ftk.start("run", toy_config, "--set", "toy_step_seconds=2", **place)
     ftk.wait_for_event("metrics")
     filler = fill(small_disk)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "the disk is full" in errors or "No space left on device" in errors  # as trainer or driver meets it first
     assert "free some space" in errors

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from ftk.testing.calls import Ftk
+from ftk.testing.calls import PATIENCE, Ftk
 
 POET = """\
 from ftk.plugin import Environment, hookimpl, stage
@@ -33,7 +33,7 @@ def trained(
     ftk = make_ftk(folder)
     done = ftk("run", write_toy_config(folder), "--set", "ftk.evaluate.rows=0", "--no-merge")
     assert done.returncode == 0, done.stderr
-    ftk.variables["TOY_PAUSE"] = "60"
+    ftk.variables["TOY_PAUSE"] = "600"
     return ftk
 
 
@@ -68,7 +68,7 @@ def test_a_visit_ends_with_whoever_asked_for_it(trained: Ftk, number: signal.Sig
     process = started(trained)
     assert names(trained) != before
     process.send_signal(number)
-    output, errors = process.communicate(timeout=30)
+    output, errors = process.communicate(timeout=PATIENCE)
     if number != signal.SIGKILL:
         assert (process.returncode, output, errors) == (130, "", "stopped\n")
     trained.wait_for(lambda: not at_work(trained))
@@ -80,19 +80,19 @@ def test_a_visit_that_was_killed_is_told_and_leaves_nothing(trained: Ftk) -> Non
     process = started(trained)
     (visit,) = at_work(trained, "ftk.runs.visit")
     visit.kill()
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     run = trained.run_folder().name
     assert errors == f"error: the work beside {run} was ended by signal 9\n  `ftk logs {run}` may say why\n"
-    assert not at_work(trained)
+    trained.wait_for(lambda: not at_work(trained))
     assert names(trained) == before
 
 
 def test_an_answer_is_printed_as_it_comes(trained: Ftk) -> None:
-    process = trained.start("infer", "hello", TOY_PAUSE="1")
+    process = trained.start("infer", "hello", TOY_PAUSE="2")
     assert process.stdout.read(2) == "5 "
     assert process.poll() is None
-    assert process.communicate(timeout=30)[0] == "characters\n"
+    assert process.communicate(timeout=PATIENCE)[0] == "characters\n"
     assert process.returncode == 0
 
 
@@ -108,14 +108,14 @@ def test_a_call_that_is_being_answered_already_is_refused_and_disturbs_nothing(t
     assert process.poll() is None
     assert names(trained) == before
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
 
 
 def test_nobody_reads_on(trained: Ftk) -> None:
     process = trained.start("infer", "hello", TOY_PAUSE="0.5")
     process.stdout.close()
-    process.wait(30)
+    process.wait(PATIENCE)
     assert process.returncode != 0
     assert process.stderr.read() == ""
     trained.wait_for(lambda: not at_work(trained))

@@ -11,6 +11,8 @@ from urllib.parse import unquote
 import psutil
 import pytest
 
+from ftk.testing.calls import PATIENCE
+
 pytestmark = pytest.mark.slow
 
 MODEL = "pypi://tiny-box==1.0/tiny_box/absent.gguf"
@@ -111,9 +113,9 @@ def _environments(ftk) -> list[Path]:
 def test_a_killed_pip_leaves_no_environment(served, index: Index, moment: str) -> None:
     index.stalling = MOMENTS[moment]
     builder = served.start("env", "build", "boxed")
-    assert index.reached.wait(60)
+    assert index.reached.wait(PATIENCE)
     _pip(served).kill()
-    _, errors = builder.communicate(timeout=60)
+    _, errors = builder.communicate(timeout=PATIENCE)
     assert builder.returncode == 1
     first, second = errors.splitlines()[-2:]
     assert first.startswith("error: the environment boxed failed (step ") and "was ended by signal 9" in first
@@ -132,10 +134,10 @@ def test_a_model_whose_download_was_killed_is_fetched_by_resume(
     index.stalling = MOMENTS[moment]
     sets = ("--set", f"base_model={MODEL}", "--set", "ftk.stages.prepare_model=models")
     run = served.start("run", toy_config, *sets)
-    assert index.reached.wait(60)
+    assert index.reached.wait(PATIENCE)
     for process in served.workers() if victim == "everyone" else [_pip(served)]:
         process.kill()
-    _, errors = run.communicate(timeout=60)
+    _, errors = run.communicate(timeout=PATIENCE)
     assert run.returncode == 1 and "Traceback" not in errors
     assert "ftk run --resume" in errors or "ftk logs" in errors
     served.assert_nobody_works()

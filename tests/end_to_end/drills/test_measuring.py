@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ftk.testing.calls import Ftk
+from ftk.testing.calls import PATIENCE, Ftk
 
 SCORED = ("--set", "ftk.stages.score=toy", "--set", "ftk.evaluate.rows=0")
 
@@ -83,10 +83,10 @@ def test_a_metric_that_fails_costs_no_answers(trained: Ftk) -> None:
 
 def test_ctrl_c_leaves_nothing(trained: Ftk) -> None:
     before = evaluations(trained)
-    process = trained.start("eval", TOY_PAUSE="60")
+    process = trained.start("eval", TOY_PAUSE="600")
     trained.wait_for(lambda: list(trained.run_folder().glob("evaluate-*/answers/base/prompts.jsonl")))
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=30)
+    output, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, output) == (130, "")
     assert errors.endswith("stopped\n")
     assert not list(trained.run_folder().glob("evaluate-*"))

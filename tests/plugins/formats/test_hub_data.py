@@ -69,7 +69,7 @@ def fetch_all(hub: Any, tmp_path: Path) -> FetchAll:
         named = {"HF_HOME": str(tmp_path / "hub"), "HF_ENDPOINT": hub.url, **variables}
         argv = [str(Path(__file__).with_name("fetch_data.py")), str(tmp_path), json.dumps(cases)]
         done = subprocess.run(
-            [sys.executable, *argv], env={**kept, **named}, capture_output=True, text=True, timeout=60
+            [sys.executable, *argv], env={**kept, **named}, capture_output=True, text=True, timeout=240
         )
         assert done.returncode == 0, done.stderr
         found: list[dict[str, Any]] = json.loads(done.stdout)
@@ -90,7 +90,7 @@ def test_rows_of_the_hub_are_checked_and_staged(hub: Any, cache: Path, tmp_path:
         variables = {**kept, "HF_HOME": str(tmp_path / "hub"), "HF_ENDPOINT": hub.url}
         (tmp_path / name).mkdir(parents=True)
         argv = [sys.executable, Path(__file__).with_name("stage_rows.py"), tmp_path / name, cache, name]
-        return subprocess.run(argv, env=variables, capture_output=True, text=True, timeout=60)
+        return subprocess.run(argv, env=variables, capture_output=True, text=True, timeout=240)
 
     assert stage("acme/good").returncode == 0
     assert json.loads((tmp_path / "acme/good/last_run_prepared/counts.json").read_text())["train_rows"] == 2

@@ -84,7 +84,7 @@ class Job:
         return {**os.environ, "FTK_EVENTS": str(self.folder / "events.jsonl")}
 
     def train(self) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(self.argv, env=self.environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(self.argv, env=self.environment, capture_output=True, text=True, timeout=280)
 
     def train_until(self, step: int, number: int) -> int:
         """Start a training, send it a signal once it has reported a step, and return its exit code."""
@@ -93,7 +93,7 @@ class Job:
                 assert process.poll() is None, "the training ended before it could be stopped"
                 time.sleep(0.002)
             process.send_signal(number)
-            return process.wait(60)
+            return process.wait(240)
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         path = self.folder / "events.jsonl"
@@ -167,7 +167,7 @@ def run_command() -> Callable[..., "subprocess.CompletedProcess[str]"]:
     def run(name: str, *arguments: Path | str, **variables: str) -> "subprocess.CompletedProcess[str]":
         argv = [sys.executable, "-m", f"ftk_transformers.{name}", *map(str, arguments)]
         environment = {**os.environ, **variables}
-        return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=280)
 
     return run
 
