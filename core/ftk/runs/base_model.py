@@ -1,6 +1,7 @@
 """What a run first had of its base model, kept in its folder: it has that to its end, whatever the source becomes."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,20 @@ Part = Literal["model", "tokenizer"]
 """What was fetched: all of the model, or its tokenizer alone."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """A tokenizer that was made for the run.
+
+    :param keys: those of the config that have changed it.
+    :param source: the folder of the base model's own.
+    :param folder: of what came out.
+    """
+
+    keys: Mapping[str, Any]
+    source: Path
+    folder: Path
+
+
 class BaseModel:
     """The base model of a run, as far as the run has had it.
 
@@ -33,27 +48,22 @@ class BaseModel:
         found = self._read().get(part)
         return FetchedModel(Artifact.parse(found["path"]), found["digest"]) if found else None
 
-    def keep_fetched(self, part: Part, fetched: FetchedModel) -> None:
-        """Note what was fetched."""
-        self._write({**self._read(), part: {"path": str(fetched.path), "digest": fetched.digest}})
-
     def tokenizer(self, keys: Mapping[str, Any]) -> Path | None:
         """The folder of the tokenizer that was made with these keys; None where there is none."""
         made = self._read().get("made")
         return self._tokenizer if made and made["keys"] == _identity(keys) else None
 
-    def keep_tokenizer(self, keys: Mapping[str, Any], source: Path, made: Path) -> Path:
-        """Keep a copy of the tokenizer that was made, and give its folder.
-
-        :param keys: those of the config that have changed it.
-        :param source: the folder of the base model's own.
-        :param made: the folder of what came out.
-        """
-        with files.new_folder(self._tokenizer) as folder:
-            files.copy_folder(made, folder)
-        # Last, so that the folder counts when it is whole.
-        self._write({**self._read(), "made": {"keys": _identity(keys), "source": tokenizer_digest(source)}})
-        return self._tokenizer
+    def keep(self, fetched: Mapping[Part, FetchedModel], made: Made | None) -> None:
+        """Note what was fetched, and keep a copy of the tokenizer that was made."""
+        before = self._read()
+        parts = {str(part): {"path": str(item.path), "digest": item.digest} for part, item in fetched.items()}
+        values = {**before, **parts}
+        if made:
+            with files.new_folder(self._tokenizer) as folder:
+                files.copy_folder(made.folder, folder)
+            values["made"] = {"keys": _identity(made.keys), "source": tokenizer_digest(made.source)}
+        if values != before:
+            self._write(values)  # last, so that the tokenizer counts when it is whole
 
     def fits(self, model: Path) -> bool:
         """Whether the tokenizer in a model's folder is the one that this run's was made of, as far as can be told."""

@@ -199,6 +199,7 @@ class Pipeline:
             if not isinstance(error, Cancelled):
                 self.run.events.emit("stage_failed", stage=stage, message=error.message, remedy=error.remedy)
             raise
+        self.run.keep_base_model()
         seconds = time.monotonic() - start
         environment = self.run.identity_of(self.manager.declaration(stage, provider).environment)
         Manifest(stage, begun.inputs, result.to_json(), seconds, environment).write(self._folder)
@@ -209,10 +210,8 @@ class Pipeline:
         return self.manager.stage_data(provider, self.run)
 
     def _prepare_model(self, provider: str) -> Result:
-        before = self.run.fetched()
         model = self.manager.prepare_model(provider, self.run)
-        if before is None or before != self.run.fetched():
-            self.run.refuse_other_tokenizer(model.folder)
+        self.run.refuse_other_tokenizer(model.folder)
         return model
 
     def _train(self, provider: str) -> Result:

