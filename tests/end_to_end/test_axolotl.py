@@ -42,6 +42,8 @@ ftk:
   evaluate: {{rows: 0}}
 """
 
+LORA_KEYS = ("adapter", "lora_r", "lora_alpha", "lora_target_linear")
+
 ALL_PRESETS = [("zero1", 1), ("zero2", 2), ("zero2_offload_optimizer", 2), ("zero3_offload_optimizer", 3)]
 MORE = ALL_PRESETS if os.environ.get("FTK_TEST_ALL_PRESETS") else []
 """Presets that are tried beside one of stage 3 where the time for it is given."""
@@ -94,6 +96,22 @@ def engine_config(ftk: Ftk) -> dict[str, Any]:
     return content
 
 
+def merge_result(ftk: Ftk) -> dict[str, Any]:
+    """What came out of the newest run's merge."""
+    result: dict[str, Any] = json.loads((ftk.run_folder() / "stages/merge.json").read_text())["result"]
+    return result
+
+
+def loss_by(provider: str, run: str, ftk: Ftk) -> dict[str, float]:
+    """The loss of both models of a run on its own rows, as a provider of `score` computes it."""
+    ends_well(ftk.start("run", "--resume", run, "--set", f"ftk.stages.score={provider}"))
+    done = ftk("eval", run, "--data", "data.jsonl", "--max-new-tokens", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["by"]["score"] == provider
+    return {name: found["measures"][0][name] for name in ("rows", "base", "tuned")}
+
+
 def names(folder: Path) -> set[str]:
     """The entries of a folder."""
     return {item.name for item in folder.iterdir()}
@@ -105,7 +123,21 @@ def test_the_keys_are_those_of_this_axolotl(axolotl_python: str, root: Path) -> 
     assert json.loads(made.stdout) == json.loads((folder / "keys.json").read_text())
 
 
-def test_missing_flash_attention_is_replaced(axolotl_python: str, root: Path) -> None:
+@pytest.fixture
+def in_axolotl(axolotl_python: str, root: Path) -> Callable[[str], list[str]]:
+    """Runs code in axolotl's interpreter beside ftk's part of it, and gives what it prints."""
+
+    def call(code: str) -> list[str]:
+        paths = f"{root}/core:{root}/plugins/ftk_axolotl/engine"
+        variables = {**os.environ, "PYTHONPATH": paths, "AXOLOTL_DO_NOT_TRACK": "1"}
+        done = subprocess.run([axolotl_python, "-c", code], env=variables, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    return call
+
+
+def test_missing_flash_attention_is_replaced(in_axolotl: Callable[[str], list[str]]) -> None:
     # As on a machine with a GPU; this one shows the choice only.
     code = """
 import torch
@@ -116,13 +148,48 @@ cfg = DictDefault({"flash_attention": True})
 Plugin().register(cfg)
 print(cfg.flash_attention, cfg.attn_implementation)
 """
-    paths = f"{root}/core:{root}/plugins/ftk_axolotl/engine"
-    variables = {**os.environ, "PYTHONPATH": paths, "AXOLOTL_DO_NOT_TRACK": "1"}
-    done = subprocess.run([axolotl_python, "-c", code], env=variables, capture_output=True, text=True)
-    assert done.stdout.split() == ["None", "sdpa"], done.stderr
+    assert in_axolotl(code)[-1] == "None sdpa"
 
 
-def test_both_engines_train_alike(ftk: Ftk, run: Callable[..., Any]) -> None:
+def test_a_training_that_is_not_the_one_asked_for_is_refused(in_axolotl: Callable[[str], list[str]]) -> None:
+    code = """
+import os
+from types import SimpleNamespace
+from torch import nn
+from transformers import TrainerState, TrainingArguments
+from axolotl.utils.dict import DictDefault
+from ftk_in_axolotl import Begin
+
+class DeepSpeedEngine(nn.Linear):
+    def zero_optimization_stage(self):
+        return 2
+
+zero2 = {"zero_optimization": {"stage": 2}}
+plain, engine = nn.Linear(2, 2), DeepSpeedEngine(2, 2)
+engine.optimizer = SimpleNamespace(step=lambda: None)
+os.environ["FTK_WORLD_SIZE"] = "2"
+refused = [(1, plain, zero2), (2, plain, zero2), (2, engine, None)]
+for world, wrapped, deepspeed in [*refused, (2, plain, None), (2, engine, zero2)]:
+    accelerator = SimpleNamespace(num_processes=world, unwrap_model=lambda model: model)
+    trainer = SimpleNamespace(accelerator=accelerator, model=plain, model_wrapped=wrapped, train_dataset=[])
+    try:
+        Begin(trainer, DictDefault(deepspeed=deepspeed)).on_train_begin(
+            TrainingArguments(use_cpu=True), TrainerState(is_world_process_zero=False), None
+        )
+        print("begins")
+    except SystemExit as refusal:
+        print(refusal)
+"""
+    assert in_axolotl(code)[-5:] == [
+        "axolotl trains with 1 processes together, where 2 were asked for",
+        "axolotl trains with Linear at ZeRO stage None, where stage 2 was asked for",
+        "axolotl trains with DeepSpeedEngine at ZeRO stage 2, where stage None was asked for",
+        "begins",
+        "begins",
+    ]
+
+
+def test_both_engines_train_and_score_alike(ftk: Ftk, run: Callable[..., Any]) -> None:
     # A batch holds all rows, so that both engines have them in the same order.
     output = ends_well(run("--no-merge", batch=len(ROWS), more="dataloader_num_workers: 0\n"))
     first, told, folder = losses(ftk), engine_config(ftk), ftk.run_folder()
@@ -143,13 +210,18 @@ def test_both_engines_train_alike(ftk: Ftk, run: Callable[..., Any]) -> None:
     assert names(other / "lora-out") - names(folder / "lora-out") == set()
     rows = [(path / "last_run_prepared" / "train.parquet").read_bytes() for path in (folder, other)]
     assert rows[0] == rows[1]
+    scored = [loss_by(provider, folder.name, ftk) for provider in ("axolotl", "transformers")]
+    assert scored[0] == pytest.approx(scored[1], abs=1e-3)
+    assert scored[0]["rows"] == len(ROWS) and scored[0]["tuned"] < scored[0]["base"]
 
 
 def test_a_killed_training_goes_on_with_the_same_losses(ftk: Ftk, run: Callable[..., Any]) -> None:
-    ends_well(run("--no-merge", steps=20))
+    together = ("--no-merge", "--set", "ftk.axolotl.nproc=2")
+    ends_well(run(*together, steps=20, more="deepspeed: zero1\n"))
     undisturbed, first = losses(ftk), ftk.run_folder()
+    assert ftk.events("training")[0]["zero_stage"] == 1
 
-    process = run("--no-merge", steps=20)
+    process = run(*together, steps=20, more="deepspeed: zero1\n")
     ftk.wait_for(lambda: ftk.run_folder() != first)
     ftk.wait_for_event("checkpoint", step=4)
     for worker in ftk.workers():
@@ -162,6 +234,9 @@ def test_a_killed_training_goes_on_with_the_same_losses(ftk: Ftk, run: Callable[
     begun = [event["start_step"] for event in ftk.events("training")]
     assert begun[0] == 0 and 4 <= begun[1] < 19
     assert losses(ftk) == undisturbed
+    # What axolotl had made of the rows for the first run was taken over, as its file with a second name.
+    made = [sorted(folder.glob("last_run_prepared/axolotl-*/*/*.arrow")) for folder in (first, ftk.run_folder())]
+    assert made[0] and [path.stat().st_ino for path in made[0]] == [path.stat().st_ino for path in made[1]]
 
 
 def test_killed_while_axolotl_prepares_its_data_a_run_can_be_finished(ftk: Ftk, run: Callable[..., Any]) -> None:
@@ -213,12 +288,50 @@ def test_ctrl_c_keeps_a_checkpoint(ftk: Ftk, run: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(("preset", "stage"), [("/workspace/axolotl/deepspeed_configs/zero3.json", 3), *MORE])
 def test_deepspeed_with_two_processes(ftk: Ftk, run: Callable[..., Any], preset: str, stage: int) -> None:
-    ends_well(run("--no-merge", "--set", "ftk.axolotl.nproc=2", more=f"deepspeed: {preset}\n"))
+    output = ends_well(run("--set", "ftk.axolotl.nproc=2", more=f"deepspeed: {preset}\n"))
     begun = ftk.events("training")[0]
     assert (begun["world_size"], begun["engine"], begun["zero_stage"]) == (2, "DeepSpeedEngine", stage)
     written = json.loads((ftk.run_folder() / "deepspeed.json").read_text())
     assert written["zero_optimization"]["stage"] == stage
     assert list(losses(ftk)) == [1, 2, 3, 4, 5, 6]
+    merged = merge_result(ftk)
+    assert merged["parity"]["ok"] is True and f"parity   {merged['parity']['text']}" in output
+    folder = ftk.run_folder() / "lora-out" / "merged"
+    assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= names(folder)
+
+
+def test_a_full_training_by_accelerate_is_stopped_and_goes_on(
+    ftk: Ftk, run: Callable[..., Any], tiny_model: Path
+) -> None:
+    full = [part for key in LORA_KEYS for part in ("--set", f"{key}=null")]
+    started = ("--set", "ftk.axolotl.launcher=accelerate", "--set", "ftk.axolotl.nproc=2")
+    process = run(*full, *started, "--set", "save_steps=100", steps=300)
+    ftk.wait_for_event("metrics", step=3)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=280)
+    assert process.returncode == 130
+    ftk.assert_nobody_works()
+    stopped = ftk.events("checkpoint")[-1]["step"]
+    assert stopped < 300
+
+    ends_well(ftk.start("run", "--resume", "latest"))
+    begun = ftk.events("training")
+    assert [event["start_step"] for event in begun] == [0, stopped]
+    assert {(event["world_size"], event["engine"]) for event in begun} == {(2, "DistributedDataParallel")}
+    assert begun[0]["trainable_parameters"] == begun[0]["total_parameters"]
+    # There is nothing to merge.
+    assert merge_result(ftk)["folder"] == "run:lora-out"
+    result = ftk.run_folder() / "lora-out"
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= names(result)
+    assert (result / "model.safetensors").read_bytes() != (tiny_model / "model.safetensors").read_bytes()
+
+
+def test_a_training_without_a_step_is_an_error(ftk: Ftk, run: Callable[..., Any]) -> None:
+    process = run("--no-merge", "--set", "max_steps=null", batch=64, more="dataloader_drop_last: true\n")
+    output, errors = process.communicate(timeout=280)
+    assert process.returncode == 1, output + errors
+    assert "there are fewer rows than one batch of all processes needs\n  add rows, or lower micro_batch_size" in errors
+    assert not (ftk.run_folder() / "lora-out" / "trained.json").exists()
 
 
 def test_axolotl_reads_rows_and_merges_itself(ftk: Ftk, run: Callable[..., Any]) -> None:
@@ -229,3 +342,7 @@ def test_axolotl_reads_rows_and_merges_itself(ftk: Ftk, run: Callable[..., Any])
     merged = ftk.run_folder() / "lora-out" / "merged"
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= names(merged)
     assert not (ftk.run_folder() / "lora-out" / "merged-by-axolotl").exists()
+    for arguments in ((), ("--data", "data.jsonl")):
+        done = ftk("eval", *arguments)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"error: {ftk.run_folder().name} has left its rows to its engine")
