@@ -84,9 +84,10 @@ def test_a_real_run_gives_the_same_models_here_and_there(far: Ftk, standin: Any)
     losses = [far("eval", "--rows", 2, "--json", FTK_BACKEND=backend) for backend in ("modal", "local")]
     assert [done.returncode for done in losses] == [0, 0], [done.stderr for done in losses]
     assert _losses(losses[0].stdout) == _losses(losses[1].stdout)
+    folder = far.run_folder()
     removed = far("rm", "latest", "--yes")
     assert removed.returncode == 0, removed.stderr
-    assert not far.has_run()
+    assert not folder.exists()
     assert json.loads(far("runs", "--json").stdout) == []
 
 

@@ -17,7 +17,8 @@ from standin import running
 with running.start() as standin:
     standin.put_secret("named", FROM_NAMED="x")
     os.environ.update(standin.variables)
-    subprocess.run(["modal", "deploy", {str(HERE / "app.py")!r}], check=True, stdout=subprocess.DEVNULL)
+    deploy = [sys.executable, "-m", "modal", "deploy", {str(HERE / "app.py")!r}]
+    subprocess.run(deploy, check=True, stdout=subprocess.DEVNULL)
     import modal
     modal.Function.from_name("plain", "wait").spawn(600)
     while not any(one["inputs"] for one in standin.containers("wait")):
