@@ -10,15 +10,17 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from ftk.testing.calls import Ftk
+from ftk.testing.calls import PATIENCE, Ftk
 from ftk_vllm.adapters import RANKS
 from ftk_vllm.cpu import HEAD_SIZES
 
@@ -33,6 +35,9 @@ SLOWLY = ("--set", "learning_rate=5e-4", "--set", "ftk.evaluate.rows=0")
 
 NEW = 12
 """Tokens of an answer."""
+
+FORM = "[INST] Using the schema context below, generate a SQL query that answers the question.\n{} [/INST]"
+"""Of a prompt of the quickstart, around what its chat template takes as a message."""
 
 LARGEST = 1_000_000
 """Bytes of a request."""
@@ -274,20 +279,54 @@ def test_a_start_that_fails_is_told_by_its_cause(ftk: Ftk, vllm_options: tuple[s
     assert "leave it empty" in done.stderr
 
 
-def test_smollm2_answers_as_infer_does(ftk: Ftk, start: Callable[..., Server]) -> None:
+@pytest.fixture(scope="module")
+def sql(ftk: Ftk) -> Ftk:
+    """A run of the quickstart too, by the name `sql`, after a few steps."""
     few = ("--set", "max_steps=6", "--set", "eval_steps=100", "--set", "ftk.evaluate.rows=0")
     kept = os.environ.get("FTK_TEST_CACHE")
-    cache = {"FTK_CACHE_DIR": f"{kept}/ftk"} if kept else {}
-    ftk.variables |= cache
+    ftk.variables |= {"FTK_CACHE_DIR": f"{kept}/ftk"} if kept else {}
     done = ftk("run", CONFIGS / "quickstart.yml", "--name", "sql", *few)
     assert done.returncode == 0, done.stderr
-    rows = [json.loads(line) for line in (CONFIGS / "data" / "sqlqa.subsample.jsonl").read_text().splitlines()]
-    form = "[INST] Using the schema context below, generate a SQL query that answers the question.\n{}\n{} [/INST]"
-    prompts = [form.format(row["context"], row["question"]) for row in rows[:16]]
-    expected = _inferred(ftk, "--run", "sql", prompts=prompts, tokens=24)
-    found = _answers(start("sql"), "sql", prompts, tokens=24)
-    ftk("serve", "--stop", "sql")
+    return ftk
+
+
+@pytest.mark.parametrize("server", ["vllm", "transformers"])
+def test_smollm2_answers_as_infer_does_and_ctrl_c_ends_it_in_the_middle_of_an_answer(
+    sql: Ftk, vllm_options: tuple[str, ...], server: str
+) -> None:
+    rows = [json.loads(line) for line in (CONFIGS / "data" / "sqlqa.subsample.jsonl").read_text().splitlines()[:16]]
+    contents = [f"{row['context']}\n{row['question']}" for row in rows]
+    expected = _inferred(sql, "--run", "sql", prompts=[FORM.format(content) for content in contents], tokens=24)
+
+    options = vllm_options if server == "vllm" else ("--server", server)
+    process = sql.start("serve", "sql", *options, "--port", "0")
+    assert process.stdout is not None
+    client = _client({"url": process.stdout.readline().split(" ")[0].strip()})
+    with ThreadPoolExecutor(len(contents)) as pool:
+        found = list(pool.map(lambda number: _sql_of(client, number, contents[number]), range(len(contents))))
     assert found == expected
+
+    on = {"extra_body": {"ignore_eos": True}} if server == "vllm" else {}
+    answer = client.completions.create(model="sql", prompt="Once", max_tokens=2000, temperature=0, stream=True, **on)
+    next(answer)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, "is stopped" in errors) == (130, True), errors
+    assert sql.servers() == []
+    with suppress(openai.APIError, httpx.HTTPError):
+        assert len(list(answer)) < 1900
+
+
+def _sql_of(client: openai.OpenAI, number: int, content: str) -> str:
+    """An answer of the quickstart's model: by a completion or a chat, whole or as a stream, as the number says."""
+    given: Any = {"model": "sql", "max_tokens": 24, "temperature": 0, "stream": number % 2 == 0}
+    if number % 4 < 2:
+        said: Any = client.completions.create(prompt=FORM.format(content), **given)
+        return _whole("".join(part.choices[0].text for part in said) if given["stream"] else said.choices[0].text)
+    said = client.chat.completions.create(messages=[{"role": "user", "content": content}], **given)
+    if given["stream"]:
+        return _whole("".join(part.choices[0].delta.content or "" for part in said))
+    return _whole(said.choices[0].message.content)
 
 
 def test_what_is_known_of_vllm_is_what_it_says(vllm_python: str) -> None:
