@@ -1,4 +1,4 @@
-"""The config of a run, which older plugins may have resolved: upgrading them makes no run another."""
+"""The config of a run, which other plugins may have resolved than are here: upgrading them makes no run another."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,19 +11,46 @@ from ftk.hooks.manager import Manager
 from ftk.hooks.stages import PROVIDED
 from ftk.loggers.choosing import logger_keys
 
+Values = Mapping[str, Any]
+
 
 def renewed(config: Config, manager: Manager) -> Config:
-    """The config as plugins of today know it.
+    """The config with the defaults of keys that are new."""
+    schema = {"properties": {**_read_keys(config, manager), "ftk": block_schema(manager)}}
+    return Config(complete(dict(config.values), schema), config.place)
 
-    What is new in them has its default. A key that nobody knows any more is left out: it was checked when the run was
-    made, so it is no mistake.
-    """
-    keys = _read_keys(config, manager)
-    block = block_schema(manager)
-    known = {*keys, *(key for stage in PROVIDED for item in _all(stage, manager) for key in item), "ftk"}
-    values = {key: value for key, value in config.values.items() if key in known or value is None}
-    schema = {"type": "object", "properties": {**keys, "ftk": block}}
-    return Config(complete(_allowed(values, schema), schema), config.place)
+
+def forgotten(config: Config, manager: Manager) -> dict[str, Any]:
+    """The part of a config that nobody here knows. It was checked when the run was made, so it is no mistake."""
+    declared = [item for stage in PROVIDED for item in manager.declarations(stage).values()]
+    known: dict[str, Schema] = {key: {} for item in declared for key in (*item.keys, *item.settings)}
+    properties = {**known, **_read_keys(config, manager), "ftk": block_schema(manager)}
+    return _unknown(config.values, {"additionalProperties": False, "properties": properties})
+
+
+def _unknown(values: Values, schema: Schema) -> dict[str, Any]:
+    properties: Mapping[str, Schema] = schema.get("properties", {})
+    is_closed = schema.get("additionalProperties") is False
+    found = {}
+    for key, value in values.items():
+        if key not in properties and is_closed and value is not None:
+            found[key] = value
+        elif key in properties and isinstance(value, Mapping) and (inner := _unknown(value, properties[key])):
+            found[key] = inner
+    return found
+
+
+def without(values: Values, part: Values) -> dict[str, Any]:
+    """The values but for a part of them."""
+    kept = {key: value for key, value in values.items() if part.get(key) != value or key not in part}
+    return {key: without(value, part[key]) if key in part else value for key, value in kept.items()}
+
+
+def joined(values: Values, part: Values) -> dict[str, Any]:
+    """The values with that part in its place again, where nothing else has taken it."""
+    result = {**part, **values}
+    both = [key for key in part if isinstance(part[key], Mapping) and isinstance(values.get(key), Mapping)]
+    return {**result, **{key: joined(values[key], part[key]) for key in both}}
 
 
 def schemas_of_stage(stage: str, config: Config, manager: Manager) -> dict[str, Schema]:
@@ -49,21 +76,3 @@ def _read_keys(config: Config, manager: Manager) -> dict[str, Schema]:
     named = {"train": config.ftk.get("engine"), **config.ftk.get("stages", {})}
     chosen = {stage: name for stage, name in named.items() if name in manager.declarations(stage)}
     return {**logger_keys(manager), **keys_of(chosen, manager)}
-
-
-def _all(stage: str, manager: Manager) -> list[dict[str, Schema]]:
-    """The keys that each provider of a stage reads."""
-    return [{**item.keys, **item.settings} for item in manager.declarations(stage).values()]
-
-
-def _allowed(value: Any, schema: Schema) -> Any:
-    """The value without the keys of mappings that the schema does not allow."""
-    if isinstance(value, Mapping):
-        properties: Mapping[str, Schema] = schema.get("properties", {})
-        is_open = schema.get("additionalProperties") is not False
-        return {
-            key: _allowed(item, properties.get(key, {})) for key, item in value.items() if is_open or key in properties
-        }
-    return (
-        [_allowed(item, schema["items"]) for item in value] if isinstance(value, list) and "items" in schema else value
-    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ftk.config.marked_yaml import read_yaml
-from ftk.config.older import renewed
+from ftk.config.older import forgotten, joined, renewed, without
 from ftk.config.overrides import Override
 from ftk.config.resolve import resolve
 from ftk.config.resolved import RESOLVED_FILE, Config, load_resolved
@@ -34,11 +34,16 @@ def open_run(folder: Path, cache: Path, events_folder: str = FOLDER) -> tuple[Ru
 
 
 def changed(config: Config, changes: Sequence[Override], manager: Manager, name: str = RESOLVED_FILE) -> Config:
-    """The config of a run with changes, as plugins of today know it.
+    """The config of a run with changes, and with the defaults of keys that it is too old to have.
+
+    What nobody here knows stays as it is: who knows it may come again.
 
     :param name: what to call its file in messages.
     """
-    return resolve(read_yaml(renewed(config, manager).dump(), name), changes, manager)
+    now = renewed(config, manager)
+    unknown = forgotten(now, manager)
+    found = resolve(read_yaml(Config(without(now.values, unknown)).dump(), name), changes, manager)
+    return Config(joined(found.values, unknown), found.place)
 
 
 def changed_record(record: RunRecord, changes: Sequence[Override], manager: Manager) -> Config:
