@@ -14,6 +14,7 @@ from ftk.config.resolve import resolve
 from ftk.config.resolved import Config
 from ftk.errors import ProblemsFound, UsageError
 from ftk.hooks.manager import Manager
+from ftk.loggers import senders
 from ftk.loggers.choosing import find_loggers, keys_without_effect
 from ftk.loggers.delivery import Delivery, named_metrics
 from ftk.loggers.figures import Figures, gpu_figures
@@ -215,3 +216,26 @@ def test_the_cursor_is_saved_whole_by_whatever_thread(logging_manager: Manager, 
         for saved in [pool.submit(sending.save) for _ in range(200)]:
             saved.result()
     assert Progress.read(tmp_path, "paper") == Progress()
+
+
+@pytest.fixture
+def late_sender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has processes of loggers that begin as late as their name says."""
+    code = (
+        "import sys, time; from pathlib import Path\ntime.sleep(int(sys.argv[2])); Path(sys.argv[1], 'sent').touch()\n"
+    )
+    (tmp_path / "late_sender.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(senders, "SENDER", "late_sender")
+
+
+@pytest.mark.usefixtures("late_sender")
+def test_a_process_that_begins_late_still_has_its_time(tmp_path: Path) -> None:
+    senders.Senders(tmp_path / "run", ["4"], drain=0).finish()
+    assert (tmp_path / "run" / "sent").exists()
+
+
+@pytest.mark.usefixtures("late_sender")
+def test_who_wants_to_end_now_waits_for_no_logger(tmp_path: Path) -> None:
+    senders.Senders(tmp_path / "run", ["3600"], drain=3600).finish(now=True)
+    assert not (tmp_path / "run" / "sent").exists()
