@@ -43,6 +43,27 @@ class TestInThisProcess:
         standin.fail("VolumeList", "UNAVAILABLE")
         assert modal.Volume.objects.list() is not None
 
+    def test_a_container_gets_over_a_call_that_fails_and_clients_are_spared(self, standin, deployed):
+        standin.fail("VolumeCommit", "UNAVAILABLE", times=2, source="write")
+        standin.delay("FunctionGetInputs", 0.2, source="write")
+        modal.Function.from_name(deployed, "write").remote("despite", 5)
+        standin.delay("FunctionGetInputs", 0, source="write")
+        assert standin.failures_left("VolumeCommit", source="write") == 0
+        standin.fail("VolumeList", "UNAVAILABLE", times=100, source="write")
+        assert modal.Volume.objects.list() is not None
+        standin.fail("VolumeList", "OK", times=0, source="write")
+
+    def test_a_container_that_is_taken_away_in_order_has_its_input_done_again(self, standin, deployed, until):
+        call = modal.Function.from_name(deployed, "wait").spawn(600)
+        until(lambda: [one for one in standin.containers("wait") if one["inputs"]])
+        [first] = [one["id"] for one in standin.containers("wait") if one["inputs"]]
+        standin.interrupt(first)
+        until(lambda: {one["id"] for one in standin.containers("wait") if one["inputs"]} - {first})
+        until(lambda: first not in {one["id"] for one in standin.containers("wait")})
+        with pytest.raises(TimeoutError):
+            call.get(timeout=0)
+        call.cancel(terminate_containers=True)
+
     def test_a_wait_for_a_result_goes_on_after_the_network_was_lost(self, standin, deployed):
         call = modal.Function.from_name(deployed, "double").spawn(5)
         with standin.offline(), pytest.raises(modal.exception.Error):
