@@ -46,7 +46,7 @@ ADVICE = (
         "`ftk logs RUN` names the keys near its end; `ftk run --resume RUN --from train --set KEY=VALUE` changes one",
     ),
     Advice(
-        r"Torch not compiled with CUDA enabled",
+        r"AssertionError: Torch not compiled with CUDA enabled",  # without the first word, axolotl always warns so
         "a part of axolotl that needs a GPU was asked for on a CPU",
         "remove the key that asks for it; the README names those that ftk adapts by itself",
     ),

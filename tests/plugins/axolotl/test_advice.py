@@ -78,6 +78,11 @@ def test_a_known_failure_is_answered(output: str, meaning: str, remedy: str) -> 
     assert remedy in found.remedy
 
 
+def test_what_every_log_on_a_cpu_has_means_nothing() -> None:
+    line = "[2026-11-29 09:25:03,135] [WARNING] [axolotl.utils.environment] Torch not compiled with CUDA enabled\n"
+    assert find_advice(line, 1, ADVICE) is None
+
+
 def test_a_traceback_through_the_trainer_alone_means_nothing() -> None:
     lines = '  File "trainer.py", line 1807\n    self.state.epoch = epoch + (step + 1) / steps_in_epoch\nKeyError: 1\n'
     assert find_advice(lines, 1, ADVICE) is None
