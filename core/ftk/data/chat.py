@@ -86,9 +86,10 @@ def template_problem(choice: str | None, given: str | None) -> tuple[str, str] |
 def _remedy(name: str) -> str:
     """What to name in place of an unknown template; one with another number is for another model."""
     alike = [known for known in (GIVEN, OWN, *template_names()) if _digits(known) == _digits(name)]
-    near = get_close_matches(name, alike, n=1)
-    others = f"`{OWN}` is the model's own, and `chat_template_jinja` takes any"
-    return f"did you mean `{near[0]}`? {others}" if near else f"{others}; known by name: {', '.join(template_names())}"
+    if near := get_close_matches(name, alike, n=1):
+        return f"did you mean `{near[0]}`?"
+    known = ", ".join(template_names())
+    return f"`{OWN}` is the model's own, and `chat_template_jinja` takes any; known by name: {known}"
 
 
 def _digits(name: str) -> str:
