@@ -45,8 +45,10 @@ class Plugin(BasePlugin):  # type: ignore[misc]
         _without_missing_flash_attention(cfg)
         if cfg.get("deepspeed"):
             use_own_folder()
-        if cfg.get("deepspeed") and not torch.cuda.is_available():
-            _use_gloo()
+        if not torch.cuda.is_available():
+            _restore_to_numbered_cpus()
+            if cfg.get("deepspeed"):
+                _use_gloo()
 
     def load_datasets(self, cfg: Any, preprocess: bool = False) -> None:
         """Before the data are read: the last hook before the model's place is decided."""
@@ -90,6 +92,13 @@ def _without_missing_flash_attention(cfg: Any) -> None:
         cfg.flash_attention, cfg.attn_implementation = None, "sdpa"
         if _is_first():
             REPORTER.notice("flash-attn is not installed beside axolotl: attention is computed by PyTorch's sdpa")
+
+
+def _restore_to_numbered_cpus() -> None:
+    """Let a checkpoint be read to `cpu:0`, as accelerate calls the CPU of several processes, and PyTorch refuses."""
+    torch.serialization.register_package(
+        0, lambda storage: None, lambda storage, place: storage if place.startswith("cpu:") else None
+    )
 
 
 def _use_gloo() -> None:
