@@ -9,7 +9,8 @@ ADVICE = (
         f"{SMALLER}, or use more GPUs with `deepspeed: zero3`",
     ),
     Advice(
-        r"axolotl has trained no step",
+        # The second is how trainers of other versions say it, which `ftk.environments` may name.
+        r"axolotl has trained no step|ZeroDivisionError: (integer |float )?(division|modulo) by zero",
         "an epoch has no step: there are fewer rows than one batch of all processes needs",
         "add rows, or lower micro_batch_size, gradient_accumulation_steps or the number of GPUs;"
         " with sample_packing, lower sequence_len",
@@ -29,6 +30,11 @@ ADVICE = (
         r"|no flash-attn build is available in this environment",
         "flash-attn is not installed beside axolotl",
         "set attn_implementation: sdpa, or install flash-attn there",
+    ),
+    Advice(
+        r"'Accelerator' object has no attribute 'deepspeed_config'",
+        "a logger of axolotl's own asks for a DeepSpeed config that is not there",
+        "remove wandb_log_model from the config: ftk's loggers send the model",
     ),
     Advice(
         r"axolotl trains with .* asked for",

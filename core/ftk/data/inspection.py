@@ -13,8 +13,8 @@ from ftk.config.resolved import Config
 from ftk.errors import UsageError
 from ftk.home import Home
 from ftk.hooks.manager import Manager
-from ftk.runs.base_model import FILE, TOKENIZER_FOLDER
 from ftk.runs.cache import Cache
+from ftk.runs.kept_model import FILE, TOKENIZER_FOLDER
 from ftk.runs.record import RunRecord
 from ftk.runs.run import Run
 

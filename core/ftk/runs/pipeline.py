@@ -132,7 +132,7 @@ class Pipeline:
         if stage in self._outputs:
             files.discard(self._outputs[stage])
         if stage in _FETCHING:
-            self.run.forget_base_model(tokenizer=stage == "stage_data")
+            self.run.base_model.forget(tokenizer=stage == "stage_data")
         files.remove(self._folder / f"{stage}.json")
 
     def refuse_stale(self, before: str | None) -> None:
@@ -199,7 +199,7 @@ class Pipeline:
             if not isinstance(error, Cancelled):
                 self.run.events.emit("stage_failed", stage=stage, message=error.message, remedy=error.remedy)
             raise
-        self.run.keep_base_model()
+        self.run.base_model.keep()
         seconds = time.monotonic() - start
         environment = self.run.identity_of(self.manager.declaration(stage, provider).environment)
         Manifest(stage, begun.inputs, result.to_json(), seconds, environment).write(self._folder)
@@ -211,7 +211,7 @@ class Pipeline:
 
     def _prepare_model(self, provider: str) -> Result:
         model = self.manager.prepare_model(provider, self.run)
-        self.run.refuse_other_tokenizer(model.folder)
+        self.run.base_model.refuse_other_tokenizer(model.folder)
         return model
 
     def _train(self, provider: str) -> Result:

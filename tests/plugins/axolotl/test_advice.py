@@ -29,6 +29,13 @@ NO_FLASH = (
         ),
         ("RuntimeError: CUDA error: out of memory", "the GPU's memory is used up", "micro_batch_size=1"),
         ("axolotl has trained no step", "fewer rows than one batch", "lower micro_batch_size"),
+        ("ZeroDivisionError: division by zero", "fewer rows than one batch", "lower micro_batch_size"),
+        ("ZeroDivisionError: float division by zero", "fewer rows than one batch", "lower micro_batch_size"),
+        (
+            "AttributeError: 'Accelerator' object has no attribute 'deepspeed_config'",
+            "asks for a DeepSpeed config",
+            "remove wandb_log_model",
+        ),
         (
             "ValueError: num_samples should be a positive integer value, but got num_samples=0",
             "left out all rows",

@@ -41,7 +41,7 @@ def main(folder: Path, cache: Path, values: dict[str, Any], tokenizer_only: bool
     run = Run(folder, Cache(cache), Config({"ftk": {"resources": {"timeout": None}}, **values}), manager, backend)
     try:
         fetched = run.fetch_model(tokenizer_only)
-        run.keep_base_model()
+        run.base_model.keep()
     except FtkError as error:
         return {"message": error.message, "remedy": error.remedy}
     path = run.path(fetched.path)

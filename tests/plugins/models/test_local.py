@@ -76,7 +76,7 @@ def test_what_was_fetched_stays_when_its_owner_writes_to_a_file(start: Start, mo
 def test_a_run_has_its_model_to_the_end(start: Start, model: Path, only: bool) -> None:
     run = start(str(model), "one")
     found = run.fetch_model(only)
-    run.keep_base_model()
+    run.base_model.keep()
     (model / "config.json").write_text("changed")
     assert start(str(model), "one").fetch_model(only) == found
     assert start(str(model), "other").fetch_model(only) != found
@@ -89,7 +89,7 @@ def test_where_the_cache_is_gone_another_model_is_not_taken_for_the_runs_own(
 ) -> None:
     run = start(str(model), "one")
     found = run.fetch_model()
-    run.keep_base_model()
+    run.base_model.keep()
     shutil.rmtree(tmp_path / "cache")
     model.rename(tmp_path / "moved")
     with pytest.raises(UsageError, match="is gone, and the cache has no copy of it"):
