@@ -329,9 +329,8 @@ merged
 $ ftk pull latest --to data.jsonl
 error: data.jsonl is a file, not a folder
   name the folder to fill: --to
-$ PYTHONPATH= ftk inspect
-error: no plugin 'toy' provides prepare_tokenizer
-  install it; `ftk plugins` lists all
+$ PYTHONPATH= ftk inspect --limit 1 | head -1
+row ..., to train on: ... tokens, ... of them trained
 $ PYTHONPATH= ftk infer hello
 error: ftk-.../resolved.yml:...: no plugin 'toy' provides ...
 $ ftk pull latest nothing

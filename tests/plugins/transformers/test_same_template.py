@@ -57,8 +57,8 @@ def test_a_served_chat_is_tokenised_as_in_training(
     done = ftk("run", "config.yml", "--until", "stage_data")
     assert done.returncode == 0, done.stderr
     (sample,) = (ftk.run_folder() / "last_run_prepared/samples.jsonl").read_text().splitlines()
-    (template,) = ftk.cache.glob("tokenizers/*/chat_template.jinja")
-    assert _served_ids(ftk_tiny_model, template.parent, messages, monkeypatch) == json.loads(sample)["input_ids"]
+    tokenizer = ftk.run_folder() / "tokenizer"
+    assert _served_ids(ftk_tiny_model, tokenizer, messages, monkeypatch) == json.loads(sample)["input_ids"]
 
 
 def _served_ids(

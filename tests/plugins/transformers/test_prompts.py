@@ -1,28 +1,8 @@
-"""Answers that are written down while a generation works, and the batches of what is left."""
-
-from pathlib import Path
+"""What a prompt asks for, and the batches of prompts."""
 
 import pytest
 
-from ftk_transformers.answers import Answers
 from ftk_transformers.prompts import Options, Prompt, batches
-
-
-def answer(text: str) -> dict[str, str]:
-    return {"text": text}
-
-
-def test_answers_are_kept_across_a_kill(tmp_path: Path) -> None:
-    path = tmp_path / "out.answers"
-    first = Answers(path)
-    assert (len(first), first.lines()) == (0, "")
-    first.add({2: answer("c\n\u2028"), 0: answer("ä")})
-    with path.open("a") as stream:
-        stream.write('[1, {"text": "torn')
-    second = Answers(path)
-    assert [number in second for number in range(3)] == [True, False, True]
-    second.add({1: answer("b")})
-    assert Answers(path).lines() == second.lines() == '{"text": "ä"}\n{"text": "b"}\n{"text": "c\\n\u2028"}\n'
 
 
 def test_options_come_from_the_line_and_have_defaults() -> None:
