@@ -299,6 +299,7 @@ def test_smollm2_answers_as_infer_does_and_ctrl_c_ends_it_in_the_middle_of_an_an
     expected = _inferred(sql, "--run", "sql", prompts=[FORM.format(content) for content in contents], tokens=24)
 
     options = vllm_options if server == "vllm" else ("--server", server)
+    others = sql.servers()
     process = sql.start("serve", "sql", *options, "--port", "0")
     assert process.stdout is not None
     client = _client({"url": process.stdout.readline().split(" ")[0].strip()})
@@ -312,7 +313,7 @@ def test_smollm2_answers_as_infer_does_and_ctrl_c_ends_it_in_the_middle_of_an_an
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, "is stopped" in errors) == (130, True), errors
-    assert sql.servers() == []
+    assert sql.servers() == others
     with suppress(openai.APIError, httpx.HTTPError):
         assert len(list(answer)) < 1900
 

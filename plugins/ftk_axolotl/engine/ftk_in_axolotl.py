@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections import deque
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -94,6 +95,7 @@ def _without_missing_flash_attention(cfg: Any) -> None:
             REPORTER.notice("flash-attn is not installed beside axolotl: attention is computed by PyTorch's sdpa")
 
 
+@cache  # PyTorch takes no second one
 def _restore_to_numbered_cpus() -> None:
     """Let a checkpoint be read to `cpu:0`, as accelerate calls the CPU of several processes, and PyTorch refuses."""
     torch.serialization.register_package(
@@ -282,6 +284,9 @@ class StopOnRequest(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Take SIGTERM from now on; before, there is nothing that a kill could lose."""
         signal.signal(signal.SIGTERM, self._request)
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            # Its launchers send it to the whole group: it would end the processes that read the rows of this last step.
+            os.register_at_fork(after_in_child=lambda: os.setpgid(0, 0))
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
