@@ -12,6 +12,10 @@ ALWAYS: Mapping[str, Any] = {
     "lora_o_kernel": False,
 }
 
+READERS = ("dataloader_num_workers", "dataloader_prefetch_factor")
+"""Keys of the processes that read rows ahead. Without them axolotl has one in each epoch, and a process that talks to
+others by gloo may hang while it starts one: so it does after some hundred epochs of two processes."""
+
 GPU_OPTIMIZERS = ("bnb", "8bit", "4bit", "fp8", "paged")
 """Parts of the names of optimizers whose kernels need a GPU."""
 
@@ -29,6 +33,8 @@ def adapted(config: Mapping[str, Any]) -> dict[str, Any]:
     """The keys that a CPU needs otherwise than this config has them, each with its new value."""
     changes = {key: value for key, value in ALWAYS.items() if config.get(key) != value}
     changes |= {key: False for key in ("fp16", "tf32") if config.get(key)}
+    if all(config.get(key) is None for key in READERS):
+        changes["dataloader_num_workers"] = 0
     if any(part in str(config.get("optimizer") or "") for part in GPU_OPTIMIZERS):
         changes["optimizer"] = "adamw_torch"
     if config.get("attn_implementation") not in (None, "sdpa", "eager"):

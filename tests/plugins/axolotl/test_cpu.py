@@ -3,12 +3,20 @@
 from ftk_axolotl.cpu import ALWAYS, adapted
 
 
+ABSENT = {**ALWAYS, "dataloader_num_workers": 0}
+
+
 def test_what_a_cpu_always_needs() -> None:
-    assert adapted({}) == ALWAYS
+    assert adapted({}) == ABSENT
 
 
 def test_an_adapted_config_stays() -> None:
-    assert adapted(ALWAYS) == {}
+    assert adapted(ABSENT) == {}
+
+
+def test_who_asks_for_processes_that_read_rows_has_them() -> None:
+    assert adapted({"dataloader_num_workers": 2}) == ALWAYS
+    assert adapted({"dataloader_prefetch_factor": 8}) == ALWAYS
 
 
 def test_what_needs_a_gpu_is_replaced() -> None:
@@ -22,7 +30,7 @@ def test_what_needs_a_gpu_is_replaced() -> None:
         "deepspeed": {"bf16": {"enabled": True}},
     }
     assert adapted(config) == {
-        **ALWAYS,
+        **ABSENT,
         "optimizer": "adamw_torch",
         "flash_attention": None,
         "attn_implementation": "sdpa",
@@ -35,5 +43,5 @@ def test_what_needs_a_gpu_is_replaced() -> None:
 
 
 def test_what_a_cpu_can_do_stays() -> None:
-    config = {**ALWAYS, "optimizer": "adamw_torch", "attn_implementation": "eager", "gradient_checkpointing": True}
+    config = {**ABSENT, "optimizer": "adamw_torch", "attn_implementation": "eager", "gradient_checkpointing": True}
     assert adapted(config) == {}
