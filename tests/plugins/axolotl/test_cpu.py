@@ -2,7 +2,6 @@
 
 from ftk_axolotl.cpu import ALWAYS, adapted
 
-
 ABSENT = {**ALWAYS, "dataloader_num_workers": 0}
 
 
