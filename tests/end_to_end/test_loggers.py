@@ -131,6 +131,7 @@ def test_the_trainer_only_appends_to_its_event_file(ftk, toy_config: Path) -> No
     assert [event["step"] for event in ftk.events("metrics")] == list(range(1, STEPS + 1))
 
 
+@pytest.mark.slow
 def test_a_killed_driver_takes_its_loggers_along_and_the_next_one_goes_on(ftk, toy_config: Path) -> None:
     ftk.start("run", toy_config, *DRILLS, *ENOUGH, *SLOWLY, *_chosen("recording", "hanging"))
     ftk.wait_for_event("metrics", step=2)
