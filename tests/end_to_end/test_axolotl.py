@@ -189,6 +189,22 @@ for world, wrapped, deepspeed in [*refused, (2, plain, None), (2, engine, zero2)
     ]
 
 
+def test_processes_that_read_rows_are_not_in_the_group_that_a_launcher_ends(
+    in_axolotl: Callable[[str], list[str]],
+) -> None:
+    code = """
+import os
+os.environ["TORCHELASTIC_RUN_ID"] = "any"
+from ftk_in_axolotl import StopOnRequest
+StopOnRequest().on_train_begin(None, None, None)
+reader = os.fork()
+if not reader:
+    os._exit(os.getpgrp() != os.getpid())
+print(os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1]))
+"""
+    assert in_axolotl(code)[-1] == "0"
+
+
 def test_both_engines_train_and_score_alike(ftk: Ftk, run: Callable[..., Any]) -> None:
     # A batch holds all rows, so that both engines have them in the same order.
     output = ends_well(run("--no-merge", batch=len(ROWS), more="dataloader_num_workers: 0\n"))
