@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -26,11 +27,14 @@ from ftk_formats.holding_out import number_held_out
 from ftk_formats.source import Source
 from ftk_formats.writing import Split, SplitWriter
 
-MOST_ROWS = 1000
-"""Rows that are tokenised, and held in memory, at a time."""
+MOST_ROWS = 100
+"""Rows that are tokenised at a time: so few that their tokens stay in the processor's cache until they are written."""
 
-MOST_CHARACTERS = 2_000_000
+MOST_CHARACTERS = 500_000
 """Fewer rows where they are long: while they are tokenised, they take some twenty times the memory of their text."""
+
+MOST_AHEAD = 2
+"""Batches that are tokenised, or wait for it, while one is written."""
 
 COUNTS_FILE = "counts.json"
 
@@ -61,16 +65,15 @@ class _Builder:
             self.row += 1
 
     def _tokenised(self, rows: Iterator[tuple[str, Flat]]) -> Iterator[tuple[str, AnyRow]]:
-        """Each row's place and tokens. A batch is tokenised in another thread, while the one before is written."""
+        """Each row's place and tokens. Batches are tokenised in another thread, while those before are written."""
         with ThreadPoolExecutor(1) as thread:
-            before: list[str] = []
-            ready: Future[list[AnyRow]] = Future()
-            ready.set_result([])
-            for batch in _batches(rows):
-                next_ready = thread.submit(self.tokenizer.rows, [segments for _, segments in batch])
-                yield from zip(before, ready.result(), strict=True)
-                before, ready = [place for place, _ in batch], next_ready
-            yield from zip(before, ready.result(), strict=True)
+            ahead: deque[tuple[Sequence[str], Future[list[AnyRow]]]] = deque()
+            for places, batch in _batches(rows):
+                ahead.append((places, thread.submit(self.tokenizer.rows, batch)))
+                if len(ahead) > MOST_AHEAD:
+                    yield from _pairs(*ahead.popleft())
+            for waiting in ahead:
+                yield from _pairs(*waiting)
 
     def _segments(self, sources: Sequence[Source]) -> Iterator[tuple[str, Flat]]:
         """Each row's place and segments.
@@ -87,16 +90,23 @@ class _Builder:
                     raise ProblemsFound(row_problems(source, train_on_inputs, most)) from None
 
 
-def _batches(rows: Iterable[tuple[str, Flat]]) -> Iterator[list[tuple[str, Flat]]]:
-    batch: list[tuple[str, Flat]] = []
+def _pairs(places: Sequence[str], rows: Future[list[AnyRow]]) -> Iterator[tuple[str, AnyRow]]:
+    return zip(places, rows.result(), strict=True)
+
+
+def _batches(rows: Iterable[tuple[str, Flat]]) -> Iterator[tuple[list[str], list[Flat]]]:
+    """The places and the rows of one batch after the other."""
+    places: list[str] = []
+    batch: list[Flat] = []
     length = 0
     for place, row in rows:
-        batch.append((place, row))
+        places.append(place)
+        batch.append(row)
         length += length_of(row)
         if len(batch) == MOST_ROWS or length >= MOST_CHARACTERS:
-            yield batch
-            batch, length = [], 0
-    yield batch
+            yield places, batch
+            places, batch, length = [], [], 0
+    yield places, batch
 
 
 def build(run: Run, sources: Sources, folder: Path, target: Path) -> None:

@@ -3,11 +3,10 @@
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from ftk.plugin import RowError, plain_suffix
 from ftk_formats.opening import open_bytes
-from ftk_formats.row import Row, not_utf8
+from ftk_formats.row import Fields, Row, not_utf8
 
 LONGEST = 1 << 30
 """Characters that a field may have; Python's own limit is below that of many documents."""
@@ -43,7 +42,7 @@ def read(path: Path) -> Iterator[Row]:
                 yield Row(line, _fields(names, values))
 
 
-def _fields(names: Sequence[str], values: Sequence[str]) -> dict[str, Any] | RowError:
+def _fields(names: Sequence[str], values: Sequence[str]) -> Fields:
     if len(values) != len(names):
         message = f"has {len(values)} fields, but the first line names {len(names)}"
         return RowError(message, "put fields that hold the separator in quotes")

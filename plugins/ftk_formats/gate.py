@@ -101,7 +101,9 @@ class MaskGate:
 
     def _ends(self, row: AnyRow) -> bool:
         """Whether the model learns to stop where the row stops; a pair always has its ends."""
-        return not isinstance(row, TokenisedRow) or row.goes_on or not self._ends_known.isdisjoint(row.labels)
+        if not isinstance(row, TokenisedRow) or row.goes_on:
+            return True
+        return not self._ends_known.isdisjoint(reversed(row.labels))  # from its end, where the token most often is
 
     def _cut(self, row: AnyRow) -> AnyRow | None:
         self.truncated += 1

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ftk.plugin import RowError
 from ftk_formats.json_list import CHUNK, read_list
 from ftk_formats.json_values import decode
 from ftk_formats.opening import open_bytes
-from ftk_formats.row import Row, not_utf8, object_or_error
+from ftk_formats.row import Fields, Row, not_utf8, object_or_error
 
 BOM = b"\xef\xbb\xbf"
 
@@ -32,10 +32,10 @@ def _read_lines(start: bytes, stream: BinaryIO, number: int) -> Iterator[Row]:
     first = start if start.endswith(b"\n") else start + stream.readline()
     for place, line in enumerate(chain((first,), stream), number):
         if not line.isspace():
-            yield Row(place, _parse(line))
+            yield Row(place, line, _parse)
 
 
-def _parse(line: bytes) -> dict[str, Any] | RowError:
+def _parse(line: bytes) -> Fields:
     try:
         value = decode(line.decode())
     except UnicodeDecodeError as error:

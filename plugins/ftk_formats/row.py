@@ -1,9 +1,13 @@
 """One row of a data file, as every reader gives it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ftk.plugin import RowError
+
+Fields = dict[str, Any] | RowError
+"""A row's content, or what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,11 +15,19 @@ class Row:
     """A row of a data file.
 
     :param number: the line that it begins on, or its number where the file has no lines, counted from 1.
-    :param fields: its content, or what is wrong with it.
+    :param content: its fields, or what `parse` makes them of.
+    :param parse: called when the fields are wanted, since rows are also counted.
     """
 
     number: int
-    fields: dict[str, Any] | RowError
+    content: Any
+    parse: Callable[[Any], Fields] | None = None
+
+    @property
+    def fields(self) -> Fields:
+        """Its content, or what is wrong with it."""
+        fields: Fields = self.parse(self.content) if self.parse else self.content
+        return fields
 
 
 def not_utf8(error: UnicodeDecodeError) -> RowError:
@@ -23,7 +35,7 @@ def not_utf8(error: UnicodeDecodeError) -> RowError:
     return RowError(f"is no UTF-8 text (byte {error.start})", "save the file as UTF-8")
 
 
-def object_or_error(value: Any) -> dict[str, Any] | RowError:
+def object_or_error(value: Any) -> Fields:
     """A JSON value as the content of a row; what is wrong with one of another kind."""
     if isinstance(value, (dict, RowError)):
         return value

@@ -57,9 +57,10 @@ class Source:
 
         :raises RowError: when the row is broken or does not fit the format.
         """
-        if isinstance(row.fields, RowError):
-            raise row.fields
-        return self.form.segments(row.fields, self.options, train_on_inputs)
+        fields = row.fields
+        if isinstance(fields, RowError):
+            raise fields
+        return self.form.segments(fields, self.options, train_on_inputs)
 
     def bound(self, tokenizer: RowTokenizer) -> "Source":
         """The source as it works with a tokenizer.

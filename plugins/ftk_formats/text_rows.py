@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from ftk.plugin import RowError
 from ftk_formats.opening import open_bytes
-from ftk_formats.row import Row, not_utf8
+from ftk_formats.row import Fields, Row, not_utf8
 
 
 def read_lines(path: Path) -> Iterator[Row]:
@@ -25,7 +23,7 @@ def read_document(path: Path) -> Iterator[Row]:
         yield Row(1, _fields(text))
 
 
-def _fields(text: bytes) -> dict[str, Any] | RowError:
+def _fields(text: bytes) -> Fields:
     try:
         return {"text": text.decode("utf-8-sig")}
     except UnicodeDecodeError as error:

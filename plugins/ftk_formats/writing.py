@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ftk.plugin import COLUMNS, AnyRow, RowTokenizer, StagedData
+from ftk_formats.columns import Columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,8 +45,9 @@ class SplitWriter:
         self.trained_tokens = 0
         self._tokenizer = tokenizer
         self.samples: list[dict[str, Any]] = []
-        self._waiting: list[AnyRow] = []
-        self._numbers: list[int] = []
+        self._numbers = Columns({"row": "int64"})
+        self._columns: Columns | None = None
+        self._waiting = 0
         self._length = 0
         self._files: dict[str, pq.ParquetWriter] = {}
 
@@ -68,10 +70,12 @@ class SplitWriter:
         self.trained_tokens += row.trained
         if len(self.samples) < SAMPLES:
             self.samples.append(self._sample(number, row))
-        self._waiting.append(row)
-        self._numbers.append(number)
+        self._columns = self._columns or Columns(COLUMNS[row.kind])
+        self._columns.append(row.columns)
+        self._numbers.append({"row": number})
+        self._waiting += 1
         self._length += len(row)
-        if len(self._waiting) == MOST_ROWS or self._length >= MOST_TOKENS:
+        if self._waiting == MOST_ROWS or self._length >= MOST_TOKENS:
             self._flush()
 
     def _sample(self, number: int, row: AnyRow) -> dict[str, Any]:
@@ -80,28 +84,18 @@ class SplitWriter:
         return {"split": self.split, "row": number, **texts, "input_ids": prompt}
 
     def _flush(self) -> None:
-        if not self._waiting:
-            return
-        # Imported here since every command of ftk loads this plugin.
-        import pyarrow as pa
-
-        rows = [row.columns for row in self._waiting]
-        schema = pa.schema([(name, _type(kind)) for name, kind in COLUMNS[self._waiting[0].kind].items()])
-        columns = {name: [row[name] for row in rows] for name in schema.names}
-        self._write(f"{self.split}.parquet", pa.table(columns, schema=schema))
-        self._write(StagedData.NUMBERS.format(self.split), pa.table({"row": pa.array(self._numbers, pa.int64())}))
-        self._waiting, self._numbers, self._length = [], [], 0
+        if self._columns and self._waiting:
+            self._write(f"{self.split}.parquet", self._columns.take())
+            self._write(StagedData.NUMBERS.format(self.split), self._numbers.take())
+        self._waiting = self._length = 0
 
     def _write(self, name: str, table: "pa.Table") -> None:
+        # Imported here since every command of ftk loads this plugin.
         import pyarrow.parquet as pq
 
         if name not in self._files:
-            self._files[name] = pq.ParquetWriter(self.folder / name, table.schema, compression="zstd")
+            # Among so few rows a dictionary of tokens makes files no smaller, and slower to write.
+            self._files[name] = pq.ParquetWriter(
+                self.folder / name, table.schema, compression="zstd", use_dictionary=False
+            )
         self._files[name].write_table(table)
-
-
-def _type(name: str) -> "pa.DataType":
-    import pyarrow as pa
-
-    item = pa.type_for_alias(name.removesuffix("[]"))
-    return pa.list_(item) if name.endswith("[]") else item

@@ -75,8 +75,9 @@ def measure(rows: int, rounds: int, axolotl: Path | None) -> None:
             found["ftk"].append(first - few)
             found["again"].append(again)
             found["tokenizers"].append(_tokenizers(place, rows))
-        if axolotl:
-            found["axolotl"].append(_axolotl(place, axolotl, rows) - _axolotl(place, axolotl, FEW))
+            if axolotl:
+                few, first = (_axolotl(place, axolotl, number, size) for size in (FEW, rows))
+                found["axolotl"].append(first - few)
         _print({name: statistics.median(seconds) for name, seconds in found.items() if seconds})
 
 
@@ -119,15 +120,15 @@ def _encode(tokenizer: Path, data: Path) -> float:
     return time.perf_counter() - start
 
 
-def _axolotl(place: Place, command: Path, rows: int) -> float:
-    """Seconds of `axolotl preprocess` on the same rows with the same tokenizer."""
+def _axolotl(place: Place, command: Path, number: int, rows: int) -> float:
+    """Seconds of `axolotl preprocess` on the same rows with the same tokenizer, with nothing kept of other numbers."""
     [model] = {path.parent.resolve() for path in (place.cache / "models").glob("*/tokenizer.json")}
     values: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
     [dataset] = values["datasets"]
     config = {
         "base_model": str(model),
         "datasets": [{**dataset, "path": str(place.data(rows))}],
-        "dataset_prepared_path": str(place.folder / f"prepared-{rows}"),
+        "dataset_prepared_path": str(place.folder / f"prepared-{number}-{rows}"),
         "output_dir": str(place.folder / "out"),
         **{key: values[key] for key in ("sequence_len", "micro_batch_size", "num_epochs", "learning_rate", "seed")},
         "gradient_accumulation_steps": 1,
@@ -138,7 +139,7 @@ def _axolotl(place: Place, command: Path, rows: int) -> float:
     environment = {
         **os.environ,
         "HF_HUB_OFFLINE": "1",
-        "HF_HOME": str(place.folder / "hub"),
+        "HF_HOME": str(place.folder / f"hub-{number}"),
         "CUDA_VISIBLE_DEVICES": "",
     }
     start = time.perf_counter()

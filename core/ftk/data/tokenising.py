@@ -72,15 +72,19 @@ class RowTokenizer:
 
     def rows(self, rows: Sequence[Flat]) -> list[AnyRow]:
         """Tokenise many rows at once, which is several times faster than one by one."""
-        texts = [text for row in rows for text in _texts(row)]
-        around = iter(self._tokenizer.encode_batch([text for text, bare in texts if not bare]))
-        bare = iter(self._tokenizer.encode_batch([text for text, bare in texts if bare], add_special_tokens=False))
-        return [self._row(row, around, bare) for row in rows]
+        texts = [_texts(row) for row in rows]
+        around, bare = (self._encodings(texts, with_specials) for with_specials in (True, False))
+        encoded = ([next(bare if is_bare else around).ids for _, is_bare in parts] for parts in texts)
+        return [self._row(row, ids) for row, ids in zip(rows, encoded, strict=True)]
 
-    def _row(self, row: Flat, around: "Iterator[Encoding]", bare: "Iterator[Encoding]") -> AnyRow:
+    def _encodings(self, texts: Sequence[Sequence[tuple[str, bool]]], with_specials: bool) -> "Iterator[Encoding]":
+        wanted = [text for parts in texts for text, bare in parts if bare != with_specials]
+        # Faster, since it does not find out where in the text each token stands.
+        return iter(self._tokenizer.encode_batch_fast(wanted, add_special_tokens=with_specials))
+
+    def _row(self, row: Flat, ids: list[list[int]]) -> AnyRow:
         if isinstance(row, TokenisedRow):
             return row
-        ids = [list(next(bare if is_bare else around).ids) for _, is_bare in _texts(row)]
         if isinstance(row, Pair):
             prompt, chosen, rejected = (self._one_start(item) for item in ids)
             answers = self._answer(prompt, chosen), self._answer(prompt, rejected)
@@ -131,7 +135,7 @@ class RowTokenizer:
 
 def length_of(row: Flat) -> int:
     """The characters of a row that are tokenised, or the tokens that it has already."""
-    return len(row.input_ids) if isinstance(row, TokenisedRow) else sum(len(text) for text, _ in _texts(row))
+    return len(row.input_ids) if isinstance(row, TokenisedRow) else sum([len(text) for text, _ in _texts(row)])
 
 
 def _texts(row: Flat) -> list[tuple[str, bool]]:

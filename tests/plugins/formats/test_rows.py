@@ -162,6 +162,12 @@ def test_a_row_may_be_longer_than_what_is_read_at_a_time(
     assert read(path, "json") == [("rows.jsonl:2", {"text": "ü" * 90}), ("rows.jsonl:3", {"text": "b"})]
 
 
+def test_lines_are_counted_without_being_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("ftk_formats.json_rows.decode")
+    (tmp_path / "d.jsonl").write_text('{"a": 1}\n \n{broken\n')
+    assert [row.number for row in DataFile(tmp_path / "d.jsonl", "json", "d.jsonl").rows()] == [1, 3]
+
+
 @pytest.mark.parametrize("content", ['{"a": 1}\n%s\n{"b": 2}\n', '[{"a": 1},\n%s,\n{"b": 2}]'], ids=["lines", "list"])
 @pytest.mark.parametrize("row", ['{"a": 1, "b": {}, "a": 1}', '{"m": [{"a": 1, "a": "} ,"}]}'])
 def test_a_key_that_stands_twice_is_told_and_the_rest_is_read(content: str, row: str, tmp_path: Path) -> None:
