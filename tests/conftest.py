@@ -20,6 +20,9 @@ ROOT = Path(__file__).parent.parent
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, signal.default_int_handler)
 
+LONGEST_FILE = "test_readme.py"
+"""Types the README from top to bottom, which takes some seven minutes."""
+
 LONGEST_SLOW = 1800
 """Seconds after which a slow test is given up: engines may have to be installed. For others, see pyproject.toml."""
 
@@ -41,7 +44,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give slow tests their time."""
+    """Give slow tests their time, and begin with the longest, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: item.path.name != LONGEST_FILE)
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.timeout(LONGEST_SLOW))
