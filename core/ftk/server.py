@@ -76,7 +76,7 @@ class Endpoint:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Endpoint":
-        """The endpoint whose `to_json()` is `values`."""
+        """The endpoint whose `to_json()` is `values`; what its command needs of a machine matters only at its start."""
         variables = {name: _from_json(value) for name, value in values["variables"].items()}
         command = Command(tuple(map(_from_json, values["argv"])), values["environment"], variables=variables)
         return cls(

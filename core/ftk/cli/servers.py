@@ -27,7 +27,14 @@ def print_all(backend: Backend, as_json: bool) -> None:
 def _row(server: Server) -> dict[str, Any]:
     state = "ready" if is_ready(server) else "starting"
     endpoint = server.endpoint
-    return {"id": server.id, "state": state, "url": server.url, "models": endpoint.models, "runs": endpoint.runs}
+    return {
+        "id": server.id,
+        "state": state,
+        "url": server.url,
+        "has_key": server.has_key,
+        "models": endpoint.models,
+        "runs": endpoint.runs,
+    }
 
 
 def stop(backend: Backend, names: Sequence[str], everything: bool) -> None:

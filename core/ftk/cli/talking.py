@@ -80,20 +80,24 @@ def talk_with_run(
     with noted(*STOPS) as signals:
         serving = started(launch, manager, signals)
 
-    def refuse_death() -> None:
-        if not is_there(place, serving):
-            raise end_of(place, serving, manager.advice(serving.environment))
+        def refuse_death() -> None:
+            if not is_there(place, serving):
+                raise end_of(place, serving, manager.advice(serving.environment))
 
-    try:
-        with _ended_by(signal.SIGTERM, signal.SIGHUP):
-            client = Client(serving.url, launch.endpoint.models[0], key.value)
-            _talk(Conversation(client, chats, wish.system, wish.options), refuse_death)
-    finally:
-        place.stop_server(serving.id)
+        try:
+            with _ended_by(*STOPS):
+                if signals:
+                    raise click.Abort
+                client = Client(serving.url, launch.endpoint.models[0], key.value)
+                _talk(Conversation(client, chats, wish.system, wish.options), refuse_death)
+        finally:
+            place.stop_server(serving.id)
 
 
 @contextmanager
 def _ended_by(*signals: signal.Signals) -> Iterator[None]:
+    """Have signals end the block alone: whoever stops the server behind it is not interrupted."""
+
     def end(number: int, frame: FrameType | None) -> NoReturn:
         raise click.Abort
 

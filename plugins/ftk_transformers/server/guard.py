@@ -99,7 +99,7 @@ async def _read(receive: Receive, most: int) -> bytes | None:
         part = message.get("body", b"")
         size += len(part)
         body += part if size <= most else b""
-        more = message.get("more_body", False) and size < MOST_DRAINED
+        more = message.get("more_body", False) and (size <= most or size < MOST_DRAINED)
     if size > most:
         raise Refusal(413, f"the request is larger than {most} bytes", "request_too_large")
     return bytes(body)
