@@ -78,6 +78,11 @@ def read_json(path: Path) -> Any:
         raise FtkError(f"{path} is damaged", "restore it, or start a new run") from None
 
 
+def read_json_lines(path: Path) -> list[Any]:
+    """The values in a file of JSON lines; these end at line feeds alone, since texts may hold other ends of lines."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+
+
 def copy_file(source: Path, target: Path) -> None:
     """Copy the file `source` to `target`, which is replaced as a whole."""
     with _replacing(target) as partial:

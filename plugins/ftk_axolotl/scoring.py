@@ -70,7 +70,7 @@ def _write_rows(run: Run, rows: Artifact, work: Artifact) -> tuple[int, int]:
 
     :returns: how many rows there are, and the tokens of the longest.
     """
-    found = [json.loads(line) for line in run.path(rows).read_text(encoding="utf-8").splitlines()]
+    found = files.read_json_lines(run.path(rows))
     lines = [json.dumps({**row, "attention_mask": [1] * len(row["input_ids"])}) + "\n" for row in found]
     files.write_text(run.path(work / ROWS), "".join(lines))
     files.write_text(run.path(work / FIRST), lines[0])

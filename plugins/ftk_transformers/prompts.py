@@ -1,10 +1,11 @@
 """The prompts of a generation: read from JSON lines, and put into batches that cost little padding."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ftk.files import read_json_lines
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -55,8 +56,7 @@ class Prompt:
 
 def read_prompts(path: Path, tokenizer: "PreTrainedTokenizerBase") -> list[Prompt]:
     """The prompts in a file; those given as text become token ids as the tokenizer has them."""
-    lines = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-    return [_prompt(number, line, tokenizer) for number, line in enumerate(lines)]
+    return [_prompt(number, line, tokenizer) for number, line in enumerate(read_json_lines(path))]
 
 
 def _prompt(number: int, line: dict[str, Any], tokenizer: "PreTrainedTokenizerBase") -> Prompt:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ftk.files import write_text
+from ftk.files import read_json_lines, write_text
 from ftk.reporter import Reporter
 from ftk_transformers.dataset import PaddingCollator, Row
 from ftk_transformers.loading import DEVICE, load, load_adapters, load_tokenizer
@@ -30,7 +30,7 @@ def score(base: Path, tokenizer: Path, adapter: Path, source: Path, target: Path
     :param tokenizer: the folder of the tokenizer.
     :param adapter: the folder of an adapter to use with it, or `-`.
     """
-    rows = [_row(json.loads(line)) for line in source.read_text(encoding="utf-8").splitlines()]
+    rows = [_row(fields) for fields in read_json_lines(source)]
     tokens = load_tokenizer(tokenizer)
     model = load(base, tokens, None) if adapter == Path("-") else load_adapters(base, tokens, [adapter])
     losses: dict[int, Loss] = {}

@@ -216,3 +216,9 @@ def test_a_folder_is_never_discarded_half(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(ZeroDivisionError):
         files.discard(folder)
     assert [item.name for item in tmp_path.iterdir()] == [f"a{files.PARTIAL}"]
+
+
+def test_json_lines_end_at_line_feeds_alone(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_text('{"text": "a\u2028b\u2029c\x85d"}\r\n\n"last"', encoding="utf-8")
+    assert files.read_json_lines(path) == [{"text": "a\u2028b\u2029c\x85d"}, "last"]

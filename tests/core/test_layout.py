@@ -62,6 +62,12 @@ def test_every_plugin_imports_only_the_public_interface(root: Path) -> None:
     assert found == []
 
 
+def test_json_lines_are_read_in_one_way(root: Path) -> None:
+    sources = [path for folder in ("core", "plugins", "tests/toy_plugin") for path in root.glob(f"{folder}/**/*.py")]
+    found = [path.name for path in sources if re.search(r"json\.loads.*splitlines\(", path.read_text())]
+    assert found == [], "texts may hold what ends a line for `splitlines`; `files.read_json_lines` knows"
+
+
 def test_every_plugin_has_its_folder_its_line_and_its_entry_point(root: Path, project: dict[str, Any]) -> None:
     names = plugin_packages(root)
     assert names

@@ -1,6 +1,5 @@
 """What came out of a run: the base model's answers beside the tuned one's and the expected ones."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -144,5 +143,4 @@ def _samples(run: "Run", data: StagedData) -> list[AskedRow]:
 
 def read_samples(run: "Run", data: StagedData) -> list[AskedRow]:
     """The rows that were kept as samples."""
-    lines = run.path(data.folder / SAMPLES_FILE).read_text(encoding="utf-8").splitlines()
-    return [AskedRow(**json.loads(line)) for line in lines]
+    return [AskedRow(**sample) for sample in files.read_json_lines(run.path(data.folder / SAMPLES_FILE))]

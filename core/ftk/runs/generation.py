@@ -58,8 +58,7 @@ def generate(
     prompts = folder / "prompts.jsonl"
     files.write_text(run.path(prompts), "".join(json.dumps(request) + "\n" for request in requests))
     completions = manager.generate(run.config.provider("generate"), run, model, prompts, folder / "answers.jsonl")
-    lines = run.path(completions.file).read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    return files.read_json_lines(run.path(completions.file))
 
 
 def _speed(folder: Path) -> tuple[int, float]:

@@ -111,7 +111,7 @@ def _losses(
     for name, model in models_of(outcome).items():
         run.events.emit("scoring_model", model=name)
         losses = manager.score(run.config.provider("score"), run, model, file, scratch / f"losses-{name}.jsonl")
-        lines = [json.loads(line) for line in run.path(losses.file).read_text(encoding="utf-8").splitlines()]
+        lines = files.read_json_lines(run.path(losses.file))
         tokens = sum(line["tokens"] for line in lines)
         found[name] = {"loss": sum(line["loss"] for line in lines) / tokens, "tokens": tokens}
     return found

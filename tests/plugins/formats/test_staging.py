@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from ftk.plugin import UNTRAINED, FtkError, ProblemsFound, Run, StagedData
+from ftk.plugin import UNTRAINED, FtkError, ProblemsFound, Run, StagedData, files
 from ftk_formats import staging
 
 EOS = 1
@@ -33,8 +33,7 @@ def table(run: Run, name: str) -> list[dict[str, Any]]:
 
 def samples(run: Run) -> list[dict[str, Any]]:
     """The readable samples."""
-    text = (run.folder / "last_run_prepared" / "samples.jsonl").read_text()
-    return [json.loads(line) for line in text.splitlines()]
+    return files.read_json_lines(run.folder / "last_run_prepared" / "samples.jsonl")
 
 
 def trained(run: Run) -> list[int]:

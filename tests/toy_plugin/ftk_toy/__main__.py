@@ -120,7 +120,7 @@ def train(run: Path, data: Path, output: Path) -> None:
     import yaml
 
     config = yaml.safe_load((run / "resolved.yml").read_text())
-    rows = [row for row in _read_lines(data / SAMPLES_FILE) if row["split"] == "train"]
+    rows = [row for row in files.read_json_lines(data / SAMPLES_FILE) if row["split"] == "train"]
     adapter = config["lora_model_dir"]
     learned = files.read_json(run / adapter / LEARNED_FILE) if adapter else {}
     Training(config, rows, output, learned, run / HURRY_FILE).run()
@@ -139,7 +139,7 @@ def generate(base: Path, adapter: Path, prompts: Path, output: Path) -> None:
     learned = files.read_json(adapter / LEARNED_FILE) or {}
     reporter = Reporter.from_environment()
     answers = []
-    for request in _read_lines(prompts):
+    for request in files.read_json_lines(prompts):
         ids = request.get("input_ids") or _encode(base, request["prompt"])
         text = learned.get(_key(ids), f"{len(ids)} characters")
         for word in re.findall(r"\S+\s*", text):
@@ -155,16 +155,12 @@ def score(base: Path, adapter: Path, source: Path, output: Path) -> None:
     """A loss of 0 for each token of a row that was learned, and of 1 for one of another."""
     learned = files.read_json(adapter / LEARNED_FILE) or {}
     lines = []
-    for row in _read_lines(source):
+    for row in files.read_json_lines(source):
         trained = [label for label in row["labels"] if label >= 0]
         prompt = row["input_ids"][: len(row["input_ids"]) - len(trained)]
         loss = 0 if _key(prompt) in learned else len(trained)
         lines.append(json.dumps({"loss": loss, "tokens": len(trained)}) + "\n")
     files.write_text(output, "".join(lines))
-
-
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _encode(base: Path, text: str) -> list[int]:

@@ -126,7 +126,7 @@ class Training:
 
 def train_command(data: str, output: str, steps: str) -> None:
     """`train DATA OUTPUT STEPS`: a real engine would read the token ids and labels of `train.parquet`."""
-    rows = [row for row in _read_lines(Path(data, SAMPLES_FILE)) if row["split"] == "train"]
+    rows = [row for row in files.read_json_lines(Path(data, SAMPLES_FILE)) if row["split"] == "train"]
     Training(rows, Path(output), int(steps)).run()
 
 
@@ -143,15 +143,11 @@ def generate_command(base: str, learned: str, prompts: str, output: str) -> None
     known = (files.read_json(Path(learned, STATE)) or {"learned": {}})["learned"]
     tokenizer = RowTokenizer(Path(base))
     answers = []
-    for request in _read_lines(Path(prompts)):
+    for request in files.read_json_lines(Path(prompts)):
         ids = request.get("input_ids") or tokenizer.rows([[Segment(request["prompt"], trained=False)]])[0].input_ids
         text = known.get(json.dumps(ids), "")
         answers.append(json.dumps({"text": text, "tokens": len(text), "finish": "stop"}))
     files.write_text(Path(output), "".join(f"{answer}\n" for answer in answers))
-
-
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 if __name__ == "__main__":
