@@ -16,8 +16,9 @@ from ftk.artifacts import (
 )
 from ftk.backend import Activity, Backend, Stored
 from ftk.command import INHERIT, PYTHON, Command, Environment, Resources
+from ftk.config.block import TIMEOUT
 from ftk.config.inlining import JSON_FILE
-from ftk.config.resolved import Config
+from ftk.config.resolved import Config, seconds
 from ftk.config.schema import Schema, complete, find_problems
 from ftk.data.chat import ChatTemplate, TemplateRefusal, choose_template, template_problem
 from ftk.data.formats import (
@@ -42,7 +43,7 @@ from ftk.diagnosis import Diagnosis
 from ftk.environments.interpreter import foreign_variables
 from ftk.environments.lock import Step, read_lock
 from ftk.environments.place import Environments, Interpreter
-from ftk.errors import Cancelled, FtkError, Notice, PluginError, Problem, ProblemsFound, UsageError
+from ftk.errors import Cancelled, FtkError, Notice, Problem, ProblemsFound, UsageError
 from ftk.home import Home
 from ftk.hooks.loading import DISABLE_VARIABLE, disabled_here
 from ftk.hooks.stages import BASE_MODEL, DATASETS, OUTPUT_DIR, TEST_DATASETS, hookimpl, stage
@@ -76,6 +77,7 @@ __all__ = [
     "SERVERS",
     "SMALLER",
     "TEST_DATASETS",
+    "TIMEOUT",
     "TOKENISED",
     "TOKENIZER",
     "UNTRAINED",
@@ -111,7 +113,6 @@ __all__ = [
     "Model",
     "Notice",
     "Pair",
-    "PluginError",
     "PreparedModel",
     "Problem",
     "ProblemsFound",
@@ -157,6 +158,7 @@ __all__ = [
     "plain_suffix",
     "read_lock",
     "refuse_settings",
+    "seconds",
     "stage",
     "template_problem",
     "tokenizer_digest",

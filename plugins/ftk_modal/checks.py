@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import PurePosixPath
 
-from ftk.plugin import Config, Notice, Problem
+from ftk.plugin import Config, Notice, Problem, seconds
 from ftk_modal import gpus
 from ftk_modal.images import GIVEN, VENV
 from ftk_modal.inside import CACHE, RUNS
 from ftk_modal.mirror import HERE
-from ftk_modal.options import HOURS_24, MOST_RETRIES, Options, seconds
+from ftk_modal.options import HOURS_24, MOST_RETRIES, Options
 
 OURS = ("/root", "/tmp", "/__modal", RUNS, CACHE, HERE.parent.as_posix(), GIVEN, PurePosixPath(VENV).parent.as_posix())
 """Places of Modal's and of ours, where no volume can be mounted."""

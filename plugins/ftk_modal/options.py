@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ftk.plugin import Schema, disabled_here
+from ftk.plugin import TIMEOUT, Schema, disabled_here, seconds
 from ftk_modal import gpus
 
 RUNS_VARIABLE = "FTK_MODAL_RUNS"
@@ -71,9 +71,8 @@ BLOCK: Schema = {
     "description": "how runs work in Modal's cloud",
     "properties": {
         "timeout": {
+            **TIMEOUT,
             "type": ["number", "string"],
-            "exclusiveMinimum": 0,
-            "pattern": r"^\d+(\.\d+)?[smhd]?$",
             "default": "24h",
             "description": "how long one container works on a command; another one goes on from the last checkpoint",
         },
@@ -173,13 +172,6 @@ class Options:
             "cloud": self.block["cloud"],
         }
         return {name: value for name, value in given.items() if value is not None}
-
-
-def seconds(text: str | float) -> float:
-    """What `24h` means."""
-    if isinstance(text, int | float):
-        return text
-    return float(text.rstrip("smhd")) * {"m": 60, "h": 3600, "d": 86400}.get(text[-1], 1)
 
 
 def mebibytes(text: str | float) -> int:

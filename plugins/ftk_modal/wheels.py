@@ -38,11 +38,6 @@ class Wheel:
     content: bytes
     requirements: tuple[str, ...]
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the content."""
-        return hashlib.sha256(self.content).hexdigest()
-
     def extras_with(self, modules: frozenset[str]) -> list[str]:
         """For each of these modules the smallest extra that brings it: `test` may bring all."""
         extras: dict[str, list[str]] = {}

@@ -56,15 +56,17 @@ class Config:
     @property
     def timeout(self) -> float | None:
         """Seconds that a command may take, from `ftk.resources.timeout`."""
-        return _seconds(self.ftk["resources"]["timeout"])
+        text = self.ftk["resources"]["timeout"]
+        return None if text is None else seconds(text)
 
     def dump(self) -> str:
         """The values as YAML."""
         return write_yaml(self.values)
 
 
-def _seconds(text: str | float | None) -> float | None:
-    if text is None or isinstance(text, (int, float)):
+def seconds(text: str | float) -> float:
+    """What a time such as `24h` means, as `TIMEOUT` has it."""
+    if isinstance(text, (int, float)):
         return text
     return float(text.rstrip("smhd")) * {"m": 60, "h": 3600, "d": 86400}.get(text[-1], 1)
 

@@ -90,11 +90,6 @@ for keys in json.load(sys.stdin):
 """
 
 
-@pytest.fixture(scope="module")
-def manager() -> Manager:
-    return Manager.load()
-
-
 def told(keys: dict[str, Any], manager: Manager) -> list[tuple[str, str, str, bool]]:
     """The place, message and remedy of everything that is told of these keys, and whether it stops the run."""
     head = "base_model: org/name\ndatasets: [{path: x.jsonl, type: alpaca}]\nlearning_rate: 1e-4\n"

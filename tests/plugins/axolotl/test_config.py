@@ -25,11 +25,6 @@ ftk:
 """
 
 
-@pytest.fixture(scope="module")
-def manager() -> Manager:
-    return Manager.load()
-
-
 def resolved(folder: Path, manager: Manager, more: str = "") -> Config:
     """The resolved config of a file with these lines more."""
     (folder / "data.jsonl").write_text('{"q": "1 + 1 = ", "a": "2"}\n')

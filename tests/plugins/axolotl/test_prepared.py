@@ -6,46 +6,14 @@ from typing import Any
 
 import pytest
 
-from ftk.config.marked_yaml import read_yaml
-from ftk.config.resolve import resolve
 from ftk.files import write_json
-from ftk.home import Home
-from ftk.hooks.manager import Manager
-from ftk.runs.cache import Cache
 from ftk.runs.run import Run
-from ftk.testing.tiny_model import write_tiny_model
 from ftk_axolotl.checkpoints import MARKER
 from ftk_axolotl.keys import ALL
 from ftk_axolotl.prepared import TRAINING_ONLY, Prepared
 from ftk_axolotl.raw import stage_raw
 
-RAW = {"stages": {"stage_data": "axolotl"}}
-
 ROW = '{"instruction": "1 + 1", "output": "2"}\n'
-
-
-@pytest.fixture(scope="module")
-def manager() -> Manager:
-    return Manager.load()
-
-
-@pytest.fixture
-def make_run(tmp_path: Path, manager: Manager) -> Callable[..., Run]:
-    """Makes a run whose rows go to axolotl as they are; all share a cache."""
-    base = write_tiny_model(tmp_path / "base")
-    home = Home(tmp_path / "runs", tmp_path / "cache")
-
-    def make(name: str, keys: Mapping[str, Any] = {}, path: str = "data.jsonl", rows: str = ROW) -> Run:
-        folder = home.runs / name
-        folder.mkdir(parents=True)
-        (folder / "data.jsonl").write_text(rows)
-        data = [{"path": path, "type": "alpaca"}]
-        values = {"base_model": str(base), "datasets": data, "ftk": {"engine": "axolotl", **RAW}, **keys}
-        write_json(folder / "config.json", values)
-        config = resolve(read_yaml((folder / "config.json").read_text(), "config.yml"), [], manager)
-        return Run(folder, Cache(home.cache), config, manager, manager.backend("local", home))
-
-    return make
 
 
 def train(run: Run) -> str:

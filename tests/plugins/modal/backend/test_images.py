@@ -54,7 +54,7 @@ def test_ftk_travels_as_a_wheel_with_all_its_files_and_entry_points(tmp_path: Pa
     assert {"ftk/cli/run.py", "ftk_modal/inside.py", "ftk/py.typed", "ftk_axolotl/locks/cuda.txt"} <= set(names)
     assert "modal = ftk_modal.plugin" in entries
     assert not [name for name in names if "__pycache__" in name]
-    assert pack(distribution("finetune-kit")).digest == wheel.digest
+    assert pack(distribution("finetune-kit")).content == wheel.content
     path = tmp_path / wheel.file
     path.write_bytes(wheel.content)
     target = ["--target", str(tmp_path / "site")]
