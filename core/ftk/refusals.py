@@ -1,6 +1,6 @@
 """What a person is told when the system refuses a file or folder."""
 
-from errno import EACCES, EDQUOT, EEXIST, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS
+from errno import EACCES, EDQUOT, EEXIST, EISDIR, ENAMETOOLONG, ENOENT, ENOSPC, ENOTDIR, ENOTEMPTY, EPERM, EROFS
 from pathlib import Path
 
 from ftk.errors import FtkError, UsageError
@@ -11,6 +11,9 @@ REMEDIES = {
     **dict.fromkeys((ENOSPC, EDQUOT), f"free some space there, {_ELSEWHERE}"),
     **dict.fromkeys((EROFS, EACCES, EPERM), f"make it writable, {_ELSEWHERE}"),
     **dict.fromkeys((ENOTDIR, EEXIST), f"a file has the name of a folder: rename it, {_ELSEWHERE}"),
+    EISDIR: f"a folder has the name of a file: rename it, {_ELSEWHERE}",
+    ENAMETOOLONG: "use a shorter name",
+    ENOTEMPTY: "something still writes there: end it, and do this again",
 }
 """What to do about the refusals that are no bug, by their number."""
 
@@ -23,6 +26,16 @@ def refuse_file(folder: Path, remedy: str) -> None:
     standing = next(item for item in (folder, *folder.parents) if item.exists())
     if not standing.is_dir():
         raise UsageError(f"{standing} is a file, not a folder", remedy)
+
+
+def refuse_standing(path: Path, remedy: str) -> None:
+    """Stop where a file cannot be written, since what has its name is none that could be replaced.
+
+    :raises UsageError: naming the folder or device, or the file that stands in place of a folder around it.
+    """
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is {'a folder' if path.is_dir() else 'no plain file'}", remedy)
+    refuse_file(path.parent, remedy)
 
 
 def told(error: OSError) -> str:

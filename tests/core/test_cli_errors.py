@@ -32,6 +32,7 @@ def inputs(tmp_path: Path) -> None:
     (tmp_path / "binary.yml").write_bytes(b"\x00\x01\x02")
     (tmp_path / "image.yml").write_bytes(b"\x89PNG\r\n")
     (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
 
 
 def assert_nothing_is_left(folder: Path) -> None:
@@ -137,6 +138,15 @@ def test_a_server_that_is_not_there_is_told(call: Called, arguments: list[str], 
         (["infer", "hello"], "no run has trained a model yet", "start one: `ftk run"),
         (["infer", "--input", "x.jsonl"], "x.jsonl: No such file or directory", "name a file of JSON lines"),
         (["infer", "--input", "image.yml"], "image.yml: is no text in UTF-8 (byte 0)", "save the file as UTF-8"),
+        *(
+            (["infer", "--input", "rows.jsonl", "--output", target], message, "leave out --output")
+            for target, message in {
+                "folder": "folder is a folder",
+                "/dev/null": "/dev/null is no plain file",
+                "pipe": "pipe is no plain file",
+                "good.yml/x": "good.yml is a file, not a folder",
+            }.items()
+        ),
         (
             ["run", "two.yml", "--data", "rows.jsonl"],
             "--data rows.jsonl: the config has 2 data sets",

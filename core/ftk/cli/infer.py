@@ -61,7 +61,10 @@ def command(
     options = sampling(values)
     from ftk.cli.answering import answer_aloud, answer_many, answer_quietly, run_answers, server_answers
     from ftk.errors import Cancelled
+    from ftk.refusals import refuse_standing
 
+    if target:
+        refuse_standing(target, "name a file for the answers, or leave out --output to have them printed")
     questions = _questions(prompt, fields, source)
     if url:
         whom, ask = server_answers(url, model, variable, resumable=source is not None)
@@ -120,6 +123,6 @@ def _write(questions: "Sequence[Question]", answers: "Answers", target: Path | N
     lines = [json.dumps({**question.fields, **answer}, ensure_ascii=False) for question, answer in pairs]
     text = "".join(f"{line}\n" for line in lines)
     if target:
-        files.write_text(target, text)
+        files.write_text(target.resolve(), text)  # what a link leads to, such as /dev/stdout, and never the link
     else:
         click.echo(text, nl=False)
