@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ftk.backend import Stored
+from ftk.errors import UsageError
 from ftk.home import Home
 from ftk.hooks.manager import Manager
 from ftk.runs.pulling import Pulled, pull
@@ -63,3 +64,13 @@ def test_files_that_go_or_grow_meanwhile_do_not_stop_it(backend: Working, tmp_pa
     assert (tmp_path / "here/log.txt").read_text() == "one and two"
     # What has grown is looked at once more.
     assert _pull(backend, tmp_path / "here").fetched == 1
+
+
+@pytest.mark.parametrize("path", ["..", "../", "old/../../other", "/../other"])
+def test_nothing_outside_of_the_run_is_brought(backend: Working, tmp_path: Path, path: str) -> None:
+    (tmp_path / "runs/other").mkdir()
+    (tmp_path / "runs/other/weights").write_text("w")
+    record: Any = RunRecord(backend, "r")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="leads out of r"):
+        pull(record, path, tmp_path / "to/here", lambda come, of: None)
+    assert not (tmp_path / "to").exists()

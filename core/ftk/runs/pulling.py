@@ -40,9 +40,11 @@ def pull(record: RunRecord, path: str, target: Path, advance: Callable[[int, int
 
     :param path: in the run; empty for all of it.
     :param advance: is told the bytes that have come and those that there are, again and again.
-    :raises UsageError: where there is nothing of that name.
+    :raises UsageError: where there is nothing of that name in the run.
     """
     path = path.strip("/")
+    if ".." in path.split("/"):
+        raise UsageError(f"{path!r} leads out of {record.id}", f"`ftk pull {record.id}` brings all of it")
     stored = {name: item for name, item in record.backend.stored(record.id, path).items() if not _is_passing(name)}
     if not stored:
         raise UsageError(f"{record.id} has no {path!r}", f"`ftk pull {record.id}` brings all of it")
