@@ -105,10 +105,11 @@ class Servers:
 def mark_of(process: psutil.Process) -> dict[str, Any] | None:
     """What the environment of a process says of the server that it belongs to; None where it belongs to none."""
     try:
-        text = process.environ().get(SERVER_VARIABLE)
-    except psutil.Error:
+        said = json.loads(process.environ().get(SERVER_VARIABLE, ""))
+    except (psutil.Error, ValueError):
         return None
-    return json.loads(text) if text else None
+    # A person's own variable may have that name.
+    return said if isinstance(said, dict) and {"runs_folder", "server"} <= said.keys() else None
 
 
 def _at(part: str | Artifact, address: Mapping[str, str]) -> str | Artifact:
