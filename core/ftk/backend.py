@@ -9,6 +9,9 @@ from ftk.accelerator import Accelerator
 from ftk.command import Command, Environment
 from ftk.server import Endpoint, Server
 
+HERE = "local"
+"""The backend that works on this machine: the one taken where none is named, and by which data are looked at."""
+
 Activity = Literal["idle", "working", "orphaned"]
 """`working`: a driver is at it; `orphaned`: the driver died and a command of its still works; `idle`: nobody."""
 

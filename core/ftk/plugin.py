@@ -1,4 +1,4 @@
-"""Everything that a plugin imports from ftk: the public interface, which other modules are free to change behind."""
+"""All that a plugin imports from ftk, beside `ftk.files` and `ftk.reporter`; other modules are free to change behind it."""
 
 from ftk import files
 from ftk.accelerator import Accelerator, find_accelerator
@@ -16,10 +16,10 @@ from ftk.artifacts import (
 )
 from ftk.backend import Activity, Backend, Stored
 from ftk.command import INHERIT, PYTHON, Command, Environment, Resources
-from ftk.config.block import TIMEOUT
 from ftk.config.inlining import JSON_FILE
-from ftk.config.resolved import Config, seconds
+from ftk.config.resolved import Config
 from ftk.config.schema import Schema, complete, find_problems
+from ftk.config.times import TIMEOUT, seconds
 from ftk.data.chat import ChatTemplate, TemplateRefusal, choose_template, template_problem
 from ftk.data.formats import (
     FAMILIES,

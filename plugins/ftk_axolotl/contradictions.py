@@ -90,6 +90,6 @@ def _of_batches(config: Config, content: Mapping[str, Any], place: str) -> Itera
 def _processes(config: Config) -> int | None:
     """How many processes will train together; None where that depends on another machine."""
     nproc: int | None = config.ftk["axolotl"]["nproc"]
-    if nproc is None and config.ftk["backend"] == "local":
+    if nproc is None and config.works_here:
         return find_accelerator().count or 1
     return nproc

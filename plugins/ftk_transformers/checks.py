@@ -65,7 +65,7 @@ def find_problems(config: Config) -> list[Problem]:
 def find_missing_gpu(config: Config) -> list[Problem]:
     """What needs CUDA and has nothing to take its place, where a run is to work on this machine without a GPU."""
     keys = [key for key in ("load_in_8bit", "load_in_4bit") if config.get(key)]
-    if not keys or config.ftk["backend"] != "local" or find_accelerator().kind == "cuda":
+    if not keys or not config.works_here or find_accelerator().kind == "cuda":
         return []
     remedy = "run it on a GPU, or set it to false, and adapter: lora"
     return [Problem(config.place((key,)), f"`{key}` needs CUDA, which this machine has not", remedy) for key in keys]

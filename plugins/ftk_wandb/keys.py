@@ -49,7 +49,7 @@ def find_problems(config: Config) -> Iterator[Problem]:
             "leave it empty; the norm of the gradients is logged as train/grad_norm",
         )
     # Elsewhere than here, the key may be a secret of that place.
-    if config.ftk["backend"] == "local" and mode(config.values) == "online" and not has_api_key():
+    if config.works_here and mode(config.values) == "online" and not has_api_key():
         yield Problem(
             config.place(("wandb_project",)),
             "the logger wandb has no API key",

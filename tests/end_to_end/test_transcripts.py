@@ -52,7 +52,7 @@ print(client.chat.completions.create(model="sums", ...).choices[0].message.conte
 $ ftk serve --list
 ftk-...-sums-...  ready     http://127.0.0.1:...  sums
 $ ftk serve --list --json
-[{"id": "ftk-...-sums-...", "state": "ready", "url": "http://127.0.0.1:...", "has_key": false, "models": ["sums"], "runs": [...]}]
+[{"id": "ftk-...-sums-...", "state": "ready", "url": "http://127.0.0.1:...", "has_key": false, "models": ["sums"], ...}]
 $ ftk serve sums --server axolotl
 error: --server: no plugin 'axolotl' provides serve; those that do: ...toy...
 $ ftk rm sums --yes

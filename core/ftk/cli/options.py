@@ -174,11 +174,12 @@ def json_option(function: F) -> F:
 
 def open_backend(runs_dir: Path | None, backend: str | None) -> "tuple[Backend, Manager]":
     """The backend that the flags or the environment name, and all plugins."""
+    from ftk.backend import HERE
     from ftk.home import Home
     from ftk.hooks.manager import Manager
 
     manager = Manager.load()
-    return manager.backend(backend or os.environ.get("FTK_BACKEND") or "local", Home.find(runs_dir)), manager
+    return manager.backend(backend or os.environ.get("FTK_BACKEND") or HERE, Home.find(runs_dir)), manager
 
 
 def named_run(run: str | None, runs_dir: Path | None, backend: str | None) -> "RunRecord":

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+from ftk.backend import HERE
 from ftk.config.schema import Schema
+from ftk.config.times import TIMEOUT
 from ftk.environments.choosing import ENVIRONMENTS
 from ftk.hooks.manager import Manager
 from ftk.hooks.stages import PROVIDED
@@ -24,14 +26,6 @@ EVALUATE: Schema = {
         "samples": {"type": "integer", "minimum": 0, "default": 3, "description": "rows of them that are shown"},
         "max_new_tokens": {"type": "integer", "minimum": 1, "default": 96, "description": "length of an answer"},
     },
-}
-
-TIMEOUT: Schema = {
-    "type": ["number", "string", "null"],
-    "exclusiveMinimum": 0,
-    "pattern": r"^\d+(\.\d+)?[smhd]?$",
-    "description": "seconds, or a number with s, m, h or d, such as 24h",
-    "default": None,
 }
 
 GPU: Schema = {
@@ -57,7 +51,7 @@ MEMORY: Schema = {
 }
 
 CORE_BLOCK: Mapping[str, Schema] = {
-    "backend": {"type": "string", "default": "local", "description": "where runs live and work"},
+    "backend": {"type": "string", "default": HERE, "description": "where runs live and work"},
     "engine": {"type": ["string", "null"], "default": None, "description": "who trains"},
     "environments": ENVIRONMENTS,
     "plugins": {

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ftk.backend import HERE
 from ftk.config.marked_yaml import read_yaml, write_yaml
 from ftk.config.schema import Place
+from ftk.config.times import seconds
 from ftk.errors import UsageError
 
 RESOLVED_FILE = "resolved.yml"
@@ -54,6 +56,11 @@ class Config:
         return str(name)
 
     @property
+    def works_here(self) -> bool:
+        """Whether the run works on this machine, so that what a check finds here holds for it."""
+        return bool(self.ftk["backend"] == HERE)
+
+    @property
     def timeout(self) -> float | None:
         """Seconds that a command may take, from `ftk.resources.timeout`."""
         text = self.ftk["resources"]["timeout"]
@@ -62,13 +69,6 @@ class Config:
     def dump(self) -> str:
         """The values as YAML."""
         return write_yaml(self.values)
-
-
-def seconds(text: str | float) -> float:
-    """What a time such as `24h` means, as `TIMEOUT` has it."""
-    if isinstance(text, (int, float)):
-        return text
-    return float(text.rstrip("smhd")) * {"m": 60, "h": 3600, "d": 86400}.get(text[-1], 1)
 
 
 def load_resolved(text: str) -> Config:

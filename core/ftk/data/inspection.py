@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from ftk import files
 from ftk.artifacts import StagedData
+from ftk.backend import HERE
 from ftk.config.resolved import Config
 from ftk.errors import UsageError
 from ftk.home import Home
@@ -76,7 +77,7 @@ def _bring_tokenizer(record: RunRecord, folder: Path) -> None:
 def _visit(home: Home, manager: Manager, config: Config) -> Iterator[Run]:
     """A run that nobody lists and of which nothing is left, but for what it puts into the cache."""
     with tempfile.TemporaryDirectory(prefix="ftk-inspect-") as temporary:
-        backend = manager.backend("local", Home(Path(temporary), home.cache))
+        backend = manager.backend(HERE, Home(Path(temporary), home.cache))
         folder = files.make_folder(Path(temporary) / "inspect")
         run = Run(folder, Cache(home.cache), config, manager, backend)
         run.at_stage("inspect")

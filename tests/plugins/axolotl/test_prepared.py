@@ -1,7 +1,6 @@
 """What axolotl has made of rows is used again where the same would come out, and nowhere else."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
