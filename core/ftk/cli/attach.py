@@ -10,7 +10,7 @@ from ftk.cli.options import named_run, place_options, run_argument
 @click.command("attach", epilog="Example: ftk run configs/quickstart.yml --detach && ftk attach")
 @run_argument()
 @place_options
-def command(run: str | None, runs_dir: Path | None, backend: str | None) -> int:
+def command(run: str | None, runs_dir: Path | None, backend: str | None) -> None:
     """Watch a run live; Ctrl-C lets go of it.
 
     It is shown as in the terminal that started it. RUN is its name or the beginning of its id; `latest`, or none, is
@@ -20,6 +20,5 @@ def command(run: str | None, runs_dir: Path | None, backend: str | None) -> int:
     from ftk.cli.summary import print_summary
 
     record = named_run(run, runs_dir, backend)
-    code = follow_other(record)
+    follow_other(record)
     print_summary(record)
-    return code

@@ -19,10 +19,12 @@ LOOKS_PER_CHECK = 10
 """Looks between two checks that somebody still works on the run, which costs more."""
 
 
-def follow_own(record: RunRecord, before: int) -> int:
+def follow_own(record: RunRecord, before: int, again: str = "run --resume") -> None:
     """Watch a run that this command started: Ctrl-C stops it after a checkpoint, a second one at once.
 
     :param before: how many drivers the run had before.
+    :param again: the command that goes on where a driver died.
+    :raises FtkError: when it failed, was cancelled or died.
     """
     presses = 0
 
@@ -32,11 +34,14 @@ def follow_own(record: RunRecord, before: int) -> int:
         record.backend.cancel(record.id, now=presses > 1)
         click.echo("\nstopping after a checkpoint; Ctrl-C again stops at once", err=True)
 
-    return _follow(record, before, interrupted)
+    _follow(_Watch(record, before, again), interrupted)
 
 
-def follow_other(record: RunRecord) -> int:
-    """Watch a run that somebody else started, from its last start on: Ctrl-C lets go of it."""
+def follow_other(record: RunRecord) -> None:
+    """Watch a run that somebody else started, from its last start on: Ctrl-C lets go of it.
+
+    :raises FtkError: when it failed, was cancelled or died.
+    """
     drivers, before = 0, 0
     for event in record.events():
         drivers += event.kind == BEGINNING
@@ -45,24 +50,18 @@ def follow_other(record: RunRecord) -> int:
     def interrupted() -> None:
         raise click.Abort
 
-    return _follow(record, before, interrupted)
+    _follow(_Watch(record, before), interrupted)
 
 
-def _follow(record: RunRecord, before: int, interrupted: Callable[[], None]) -> int:
-    """Show events until the run has ended.
-
-    :returns: the exit code with which it finished.
-    :raises FtkError: when it failed, was cancelled or died.
-    """
+def _follow(watch: "_Watch", interrupted: Callable[[], None]) -> None:
+    """Show events until the run has ended."""
     with noted(signal.SIGINT) as presses, make_view() as view:
-        watch = _Watch(record, before, view)
-        while not watch.look():
+        while not watch.look(view):
             if presses:
                 presses.pop()
                 interrupted()
             else:
                 time.sleep(POLL)
-    return 0
 
 
 @contextmanager
@@ -81,17 +80,17 @@ def noted(*signals: signal.Signals) -> Iterator[list[int]]:
 
 
 class _Watch:
-    """Shows new events at every look."""
+    """Shows new events at every look; the parameters are those of `follow_own`."""
 
-    def __init__(self, record: RunRecord, before: int, view: View) -> None:
+    def __init__(self, record: RunRecord, before: int, again: str = "run --resume") -> None:
         self.record = record
         self.before = before
-        self.view = view
+        self.again = again
         self.reader = EventReader(record.backend, record.id)
         self.drivers = 0
         self.looks = 0
 
-    def look(self) -> bool:
+    def look(self, view: View) -> bool:
         """Show what is new; whether the run has finished well."""
         self.looks += 1
         # Asked before the events are read: whoever is gone by then has written all of them.
@@ -99,13 +98,13 @@ class _Watch:
         for event in self.reader.new():
             self.drivers += event.kind == BEGINNING
             if self.drivers > self.before:
-                self.view.show(event)
+                view.show(event)
                 if event.kind in ENDINGS:
                     return _ended(event)
         if gone:
             raise FtkError(
                 f"the driver of {self.record.id} died without a word",
-                f"`ftk logs {self.record.id}` may tell why; `ftk run --resume {self.record.id}` goes on",
+                f"`ftk logs {self.record.id}` may tell why; `ftk {self.again} {self.record.id}` goes on",
             )
         return False
 

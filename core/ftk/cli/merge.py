@@ -26,7 +26,7 @@ def command(
     runs_dir: Path | None,
     backend: str | None,
     as_json: bool,
-) -> int:
+) -> None:
     """Fold the adapter of a run into its base model.
 
     For the first time or again: it is what `ftk run --resume RUN --from merge` does, also for a run that was told
@@ -47,7 +47,7 @@ def command(
     if record.config().provider("merge") == NO_PROVIDER:
         changes.insert(0, Override(("ftk", "stages", "merge"), _provider(record), f"{record.id}/{CONFIG_FILE}"))
     record, config = changed_run(record.id, changes, runs_dir, backend, trust)
-    return start(record, config, ["--from", "merge", *set_arguments(changes)], detach, as_json)
+    start(record, config, ["--from", "merge", *set_arguments(changes)], detach, as_json)
 
 
 def _provider(record: "RunRecord") -> str | None:

@@ -8,12 +8,11 @@ import click
 
 from ftk.cli.options import PATH, TEXT, complete_run, json_option, place_options
 from ftk.cli.preparing import Changes, config_options, prepare
+from ftk.hooks.stages import RUN_STAGES
 
 if TYPE_CHECKING:
     from ftk.backend import Backend
     from ftk.config.resolved import Config
-
-STAGES = ("stage_data", "prepare_model", "train", "merge")
 
 
 @click.command("run", epilog="Example: ftk run configs/quickstart.yml --set lora_r=8")
@@ -28,9 +27,11 @@ STAGES = ("stage_data", "prepare_model", "train", "merge")
 @click.option("--name", type=TEXT, metavar="NAME", help="A name for the new run, by which commands find it.")
 @config_options
 @click.option(
-    "--from", "first", type=click.Choice(STAGES), help="With --resume: do this stage and all later ones again."
+    "--from", "first", type=click.Choice(RUN_STAGES), help="With --resume: do this stage and all later ones again."
 )
-@click.option("--until", type=click.Choice(STAGES), default="merge", show_default=True, help="The last stage to do.")
+@click.option(
+    "--until", type=click.Choice(RUN_STAGES), default=RUN_STAGES[-1], show_default=True, help="The last stage to do."
+)
 @click.option("--detach", is_flag=True, help="Return at once; `ftk attach` shows the run.")
 @click.option("--dry-run", is_flag=True, help="Check everything and print what would be done; change nothing.")
 @place_options
@@ -47,7 +48,7 @@ def command(
     backend: str | None,
     as_json: bool,
     **values: Any,
-) -> int | None:
+) -> None:
     """Fine-tune: stage data, prepare model, train, merge, and say what came out.
 
     CONFIG says with what. Ctrl-C stops the run after a checkpoint; closing the terminal does not touch it.
@@ -63,18 +64,19 @@ def command(
         raise click.UsageError("--data, --plugin, --name and --dry-run go with a new run; a run keeps what it has")
     if first and not resume:
         raise click.UsageError("--from goes with --resume")
-    if first and STAGES.index(first) > STAGES.index(until):
+    if first and RUN_STAGES.index(first) > RUN_STAGES.index(until):
         raise click.UsageError(f"--from {first} begins after --until {until} has ended")
     arguments = ["--until", until, *(["--from", first] if first else [])]
     if config is None:
         record, changed = changed_run(resume, changes.asked, runs_dir, backend, changes.trust)
-        return start(record, changed, [*arguments, *set_arguments(changes.asked)], detach, as_json)
+        start(record, changed, [*arguments, *set_arguments(changes.asked)], detach, as_json)
+        return
     resolved, place = _checked(config, changes, name, runs_dir, backend)
     if dry_run:
         _show_plan(resolved, place, until, as_json)
-        return None
+        return
     record = RunRecord(place, create_run(resolved, config, place, name))
-    return start(record, record.config(), arguments, detach, as_json)
+    start(record, record.config(), arguments, detach, as_json)
 
 
 def _checked(

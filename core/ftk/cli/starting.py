@@ -40,12 +40,12 @@ def set_arguments(changes: "Sequence[Override]") -> list[str]:
     return [part for item in changes for part in ("--set", item.text)]
 
 
-def start(record: "RunRecord", config: "Config", arguments: Sequence[str], detach: bool, as_json: bool) -> int:
+def start(record: "RunRecord", config: "Config", arguments: Sequence[str], detach: bool, as_json: bool) -> None:
     """Start the run's driver and follow it to its end, unless told to return at once.
 
     :param config: the run's, with what the arguments change.
     :param arguments: the driver's.
-    :returns: the exit code.
+    :raises FtkError: when it was followed, and failed, was cancelled or died.
     """
     from ftk.cli.follow import follow_own
     from ftk.cli.summary import print_summary
@@ -54,15 +54,13 @@ def start(record: "RunRecord", config: "Config", arguments: Sequence[str], detac
     before = sum(event.kind == BEGINNING for event in record.events())
     record.backend.submit(record.id, arguments, config.values)
     if not detach:
-        code = follow_own(record, before)
-        if not as_json:
-            print_summary(record)
-            return code
+        follow_own(record, before)
     if as_json:
         click.echo(json.dumps(_as_json(record)))
-    else:
+    elif detach:
         click.echo(f"{record.id} is running; `ftk attach {record.id}` shows it")
-    return 0
+    else:
+        print_summary(record)
 
 
 def _as_json(record: "RunRecord") -> dict[str, Any]:

@@ -35,7 +35,7 @@ def command(run: str | None, loggers: tuple[str, ...], trust: bool, runs_dir: Pa
     before = sum(event.kind == BEGINNING for event in record.events())
     arguments = [part for name in names for part in ("--sync", name)]
     place.submit(record.id, arguments, record.config().values)
-    follow_own(record, before)
+    follow_own(record, before, "sync")
     click.echo(f"{record.id} is sent to {', '.join(names)}")
 
 

@@ -60,8 +60,9 @@ def _sync(run: Run, loggers: Sequence[str]) -> int:
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         sync(run, loggers)
-    except FtkError as error:
-        word = {"code": error.exit_code, "message": error.message, "remedy": error.remedy}
+    except Exception as error:
+        failed = told(error, run.id)
+        word = {"code": failed.exit_code, "message": failed.message, "remedy": failed.remedy}
     run.events.emit(SYNCED, **word)
     return int(word["code"])
 
