@@ -1,4 +1,4 @@
-"""All that a plugin imports from ftk, beside `ftk.files` and `ftk.reporter`; other modules are free to change behind it."""
+"""All that a plugin imports from ftk, beside `ftk.files` and `ftk.reporter`: the public interface."""
 
 from ftk import files
 from ftk.accelerator import Accelerator, find_accelerator

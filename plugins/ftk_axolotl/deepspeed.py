@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ftk.plugin import Config, Problem, Schema, find_problems
-from ftk_axolotl.contradictions import find_contradictions
+from ftk_axolotl.deepspeed_keys import find_differences
 
 FILE = "deepspeed.json"
 
@@ -104,7 +104,7 @@ def find_deepspeed_problems(config: Config) -> Iterator[Problem]:
         yield Problem(place, f"there is no DeepSpeed config {value!r}", f"give a JSON file, or one of {known}")
         return
     wrong = list(find_problems(content, SCHEMA, config.place, ("deepspeed",)))
-    yield from wrong or (*find_contradictions(config, content, place), *_find_offload_problems(content, place))
+    yield from wrong or (*find_differences(config, content, place), *_find_offload_problems(content, place))
 
 
 def _find_offload_problems(content: Mapping[str, Any], place: str) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +121,13 @@ def a_killed_training_goes_on(ftk: Ftk) -> str | None:
     return _interrupted(ftk, "kill", ftk.kill_all)
 
 
-def _interrupted(ftk: Ftk, how: str, interrupt: Any) -> str | None:
+def _interrupted(ftk: Ftk, how: str, interrupt: Callable[[], object]) -> str | None:
     """Start a run, interrupt it in its training, go on with it, and compare."""
     first = _result(ftk)
     started = ftk.start("run", "config.yml", "--detach")
-    started.communicate(timeout=PATIENCE)
+    _, errors = started.communicate(timeout=PATIENCE)
+    if started.returncode:
+        return f"a second run did not start: {errors.strip()[-2000:]}"
     ftk.wait_for(lambda: ftk.events("metrics") or ftk.events("run_finished"))
     interrupt()
     ftk.wait_for(lambda: not ftk.workers())

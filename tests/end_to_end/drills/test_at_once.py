@@ -107,7 +107,8 @@ def test_of_two_merges_one_works(ftk, toy_config: Path) -> None:
 def test_a_run_that_is_removed_while_it_is_watched_ends_the_watching(ftk, toy_config: Path) -> None:
     ftk("run", toy_config, *LONG, *SLOWLY, "--detach")
     ftk.wait_for_event("metrics")
-    ftk("cancel", "latest")
     watching = ftk.start("logs", "-f", "latest")
-    ftk("rm", "latest", "--yes")
-    _end(watching)
+    ftk("cancel", "latest")
+    ftk.wait_for(lambda: ftk("rm", "latest", "--yes").returncode == 0)
+    assert _end(watching)[0] == 0
+    assert not ftk.has_run()

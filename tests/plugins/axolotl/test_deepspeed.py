@@ -7,7 +7,7 @@ import pytest
 
 from ftk.accelerator import Accelerator
 from ftk.config.resolved import Config
-from ftk_axolotl import contradictions
+from ftk_axolotl import deepspeed_keys
 from ftk_axolotl.deepspeed import content_of, find_deepspeed_problems, in_float32, preset_names
 
 AXOLOTLS = [
@@ -129,7 +129,7 @@ def test_the_whole_batch_is_that_of_all_processes(
     config: Callable[..., Config],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(contradictions, "find_accelerator", lambda: Accelerator("cuda" if gpus else "cpu", gpus))
+    monkeypatch.setattr(deepspeed_keys, "find_accelerator", lambda: Accelerator("cuda" if gpus else "cpu", gpus))
     made = config(deepspeed={"train_batch_size": whole}, micro_batch_size=4, gradient_accumulation_steps=2)
     block = {**made.ftk, "backend": backend, "axolotl": {**made.ftk["axolotl"], "nproc": nproc}}
     problems = told(Config({**made.values, "ftk": block}))

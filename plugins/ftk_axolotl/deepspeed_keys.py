@@ -22,7 +22,7 @@ AUTO = "auto"
 ONE_KEY = f'write "{AUTO}" there'
 
 
-def find_contradictions(config: Config, content: Mapping[str, Any], place: str) -> Iterator[Problem]:
+def find_differences(config: Config, content: Mapping[str, Any], place: str) -> Iterator[Problem]:
     """Where the two differ.
 
     :param content: the DeepSpeed config.
