@@ -11,6 +11,7 @@ from ftk.hooks import loading
 from ftk.hooks.manager import Manager
 from ftk.plugin import (
     Artifact,
+    Backend,
     Completions,
     Endpoint,
     Home,
@@ -70,11 +71,12 @@ class Engine:
 
 
 @dataclass
-class Folders:
+class Folders(Backend):
     """A backend that can be looked at, and starts nothing."""
 
     home: Home
     name = "local"
+    servers_are_public = False
 
     def runs(self) -> list[str]:
         return sorted(item.name for item in self.home.runs.iterdir()) if self.home.runs.is_dir() else []

@@ -9,10 +9,10 @@ import pluggy
 import pytest
 
 from ftk.advice import Advice
-from ftk.errors import PluginError
+from ftk.errors import PluginError, UsageError
 from ftk.hooks import hookspecs, overdue
 from ftk.hooks.manager import Manager
-from ftk.plugin import hookimpl, stage
+from ftk.plugin import Config, Logger, hookimpl, stage
 
 
 class Things:
@@ -36,8 +36,28 @@ def manager_of(**plugins: object) -> Manager:
     return manager
 
 
-def form(name: str) -> Things:
-    return Things(name=name, revision=1, schema={"type": "object"})
+class Form(Things):
+    """A dataset format, but for what a test leaves out."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(
+            **{"name": "bad", "revision": 1, "schema": {"type": "object"}, "segments": fails, **attributes}
+        )
+
+
+class Named(Logger):
+    """A logger of this name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Nameless(Logger):
+    """A logger without any."""
+
+
+NEW: dict[str, Callable[[str], Any]] = {"dataset_formats": lambda name: Form(name=name), "loggers": Named}
+"""Something that goes by a name, by the hook that brings it."""
 
 
 @pytest.mark.parametrize(
@@ -87,10 +107,60 @@ def test_a_stage_that_raises_is_told_by_plugin_and_hook() -> None:
 
 @pytest.mark.parametrize("hook", ["dataset_formats", "loggers"])
 def test_of_two_things_of_one_name_the_second_is_told(hook: str) -> None:
-    plugins = {name: Things(**{hook: hookimpl(lambda: [form("alpaca")])}) for name in ("a", "b")}
+    plugins = {name: Things(**{hook: hookimpl(lambda: [NEW[hook]("alpaca")])}) for name in ("a", "b")}
     manager = manager_of(**plugins)
     assert list(getattr(manager, hook)()) == ["alpaca"]
     assert manager.broken == {"b": f"its {hook} has 'alpaca', which plugin 'a' has already"}
+
+
+@pytest.mark.parametrize(
+    ("hook", "item", "told"),
+    [
+        ("loggers", Nameless(), "Nameless, which has no `name`"),
+        ("loggers", Named(7), "Named, whose `name` is 7"),  # type: ignore[arg-type]
+        ("loggers", Things(name="bad"), "Things, which has no `keys`"),
+        ("dataset_formats", Form(name=None), "Form, whose `name` is None"),
+        ("dataset_formats", Things(name="bad", revision=1), "Things, which has no `schema`"),
+        ("dataset_formats", Form(schema=[]), "Form, whose `schema` is []"),
+        ("dataset_formats", Form(revision="1"), "Form, whose `revision` is '1'"),
+        ("dataset_formats", Form(segments=None), "Form, which has no `segments`"),
+    ],
+)
+def test_what_lacks_something_is_told_and_leaves_the_others(hook: str, item: Any, told: str) -> None:
+    good = Things(**{hook: hookimpl(lambda: [NEW[hook]("good")])})
+    manager = manager_of(good=good, bad=Things(**{hook: hookimpl(lambda: [item])}))
+    assert list(getattr(manager, hook)()) == ["good"]
+    assert manager.broken == {"bad": f"its {hook} returned {told}"}
+
+
+def test_what_is_no_finding_is_told_by_the_plugin_that_returned_it() -> None:
+    bad = {
+        "checks": Things(check=hookimpl(lambda: ["config.yml:1: it is wrong"])),
+        "diagnoses": Things(diagnose=hookimpl(lambda: [Things(subject="GPU")])),
+        "advises": Things(advice=hookimpl(lambda: [None])),
+    }
+    manager = manager_of(**bad)
+    assert (manager.check(Config({})), manager.diagnose(), manager.advice("any")) == ([], [], [])
+    assert manager.broken == {
+        "checks": "its check returned str, which has no `place`",
+        "diagnoses": "its diagnose returned Things, which has no `verdict`",
+        "advises": "its advice returned NoneType, which has no `pattern`",
+    }
+
+
+def test_a_backend_that_lacks_something_is_told() -> None:
+    manager = manager_of(moon=Things(backend=hookimpl(lambda: Things(name="moon", servers_are_public=False))))
+    home: Any = None
+    with pytest.raises(UsageError, match="plugin 'moon' is broken: its backend returned Things, which has no `create`"):
+        manager.backend("moon", home)
+
+
+def test_a_stage_that_is_marked_with_something_else_is_refused() -> None:
+    keys: Any = ["learning_rate"]
+    with pytest.raises(
+        PluginError, match=r"plugin 'bad': its merge is marked with .* whose `keys` is \['learning_rate'\]"
+    ):
+        manager_of(bad=Things(merge=stage(revision=1, keys=keys)(fails)))
 
 
 def test_of_two_blocks_of_one_name_the_second_is_told() -> None:

@@ -135,6 +135,13 @@ def test_a_plugin_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
     assert "plugin 'bad' implements 'trian', which is no hook of ftk" in str(finding.problem)
 
 
+def test_a_plugin_that_brings_something_incomplete_is_told(tmp_path: Path) -> None:
+    source = "from ftk.plugin import Logger, hookimpl\n\n@hookimpl\ndef loggers():\n    return [Logger()]\n"
+    (tmp_path / "bad.py").write_text(source)
+    (finding,) = check_plugin(str(tmp_path / "bad.py"))
+    assert finding.problem == "its loggers returned Logger, which has no `name`"
+
+
 def installed(name: str, *marks: pytest.MarkDecorator) -> Any:
     return pytest.param(name, marks=[pytest.mark.needs(name), *marks])
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from ftk.errors import PluginError, Problem
 from ftk.hooks import hookspecs
+from ftk.hooks.shape import find_lack
+from ftk.hooks.stages import StageDeclaration
 
 GROUP = "ftk"
 """The entry-point group in which plugins are found."""
@@ -97,7 +99,8 @@ def unknown_disabled(names: Iterable[str], place: str) -> Iterator[Problem]:
 def refuse_misfit(plugin: object, name: str) -> None:
     """Stop at a plugin that was not written for these hooks.
 
-    :raises PluginError: when it was written for a later version, or a hook of it is unknown or wants other arguments.
+    :raises PluginError: when it was written for a later version, or a hook of it is unknown, wants other
+        arguments or is not marked as it should.
     """
     written_for = getattr(plugin, VERSION_NAME, hookspecs.VERSION)
     if written_for > hookspecs.VERSION:
@@ -114,6 +117,9 @@ def refuse_misfit(plugin: object, name: str) -> None:
         if strange:
             message = f"plugin {name!r}: its {hook} wants {', '.join(strange)}, which that hook is not given"
             raise PluginError(message, f"the hook is {hook}({', '.join(known)})")
+        declaration = getattr(function, "__ftk_stage__", None)
+        if declaration and (lack := find_lack(declaration, StageDeclaration)):
+            raise PluginError(f"plugin {name!r}: its {hook} is marked with {lack}", "mend the plugin")
 
 
 def marked(plugin: object) -> dict[str, Callable[..., Any]]:

@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from ftk.accelerator import Kind
+from ftk.advice import Advice
 from ftk.artifacts import (
     Artifact,
     Completions,
@@ -17,23 +18,22 @@ from ftk.artifacts import (
     StagedData,
     TrainedModel,
 )
+from ftk.backend import Backend
 from ftk.command import Environment
 from ftk.config.schema import Schema
-from ftk.errors import FtkError, PluginError, UsageError
+from ftk.data.formats import DatasetFormat
+from ftk.diagnosis import Diagnosis
+from ftk.errors import FtkError, PluginError, Problem, UsageError
 from ftk.hooks.loading import PluginFile, disabled_here, find_entries, reason
 from ftk.hooks.registry import Registry, of_type
+from ftk.hooks.shape import find_lack
 from ftk.hooks.stages import PROVIDED, StageDeclaration
+from ftk.loggers.logger import Logger
 from ftk.server import Endpoint
 
 if TYPE_CHECKING:
-    from ftk.advice import Advice
-    from ftk.backend import Backend
     from ftk.config.resolved import Config
-    from ftk.data.formats import DatasetFormat
-    from ftk.diagnosis import Diagnosis
-    from ftk.errors import Problem
     from ftk.home import Home
-    from ftk.loggers.logger import Logger
     from ftk.runs.run import Run
     from ftk.server import Served
 
@@ -194,14 +194,14 @@ class Manager(Registry):
                     users.setdefault(declaration.environment, set()).add(plugin)
         return {name: sorted(plugins) for name, plugins in sorted(users.items())}
 
-    def dataset_formats(self) -> "dict[str, DatasetFormat]":
+    def dataset_formats(self) -> dict[str, DatasetFormat]:
         """All dataset formats by name; see `hookspecs.dataset_formats`."""
-        groups = self.ask_all("dataset_formats", cast("type[Sequence[DatasetFormat]]", Sequence))
+        groups = self.ask_for_items("dataset_formats", DatasetFormat)  # type: ignore[type-abstract]
         return self.join("dataset_formats", [(plugin, {item.name: item for item in group}) for plugin, group in groups])
 
-    def loggers(self) -> "dict[str, Logger]":
+    def loggers(self) -> dict[str, Logger]:
         """All loggers by name; see `hookspecs.loggers`."""
-        groups = self.ask_all("loggers", cast("type[Sequence[Logger]]", Sequence))
+        groups = self.ask_for_items("loggers", Logger)
         return self.join("loggers", [(plugin, {item.name: item for item in group}) for plugin, group in groups])
 
     def config_blocks(self) -> dict[str, Schema]:
@@ -210,30 +210,32 @@ class Manager(Registry):
             "config_block", list(self.ask_all("config_block", cast("type[Mapping[str, Schema]]", Mapping)))
         )
 
-    def check(self, config: "Config") -> "list[Problem]":
+    def check(self, config: "Config") -> list[Problem]:
         """What all plugins find wrong; see `hookspecs.check`."""
-        kind = cast("type[Sequence[Problem]]", Sequence)
-        groups = self.ask_all("check", kind, config=config, formats=self.dataset_formats())
+        groups = self.ask_for_items("check", Problem, config=config, formats=self.dataset_formats())
         return [problem for _, group in groups for problem in group]
 
-    def backend(self, name: str, home: "Home") -> "Backend":
+    def backend(self, name: str, home: "Home") -> Backend:
         """The backend of this name; see `hookspecs.backend`.
 
         :raises UsageError: when no plugin brings one.
         """
-        for _, found in self.ask_all("backend", object, name=name, home=home):
-            return cast("Backend", found)
+        for plugin, found in self.ask_all("backend", object, name=name, home=home):
+            lack = find_lack(found, Backend)
+            if lack is None:
+                return cast("Backend", found)
+            self.broken[plugin] = f"its backend returned {lack}"
         known = sorted(self.implementers("backend"))
         near = get_close_matches(name, known, n=1)
         remedy = f"did you mean {near[0]!r}?" if near else f"plugins that bring one: {', '.join(known) or 'none'}"
         raise UsageError(f"no plugin brings the backend {name!r}{self._why_broken()}", remedy)
 
-    def diagnose(self) -> "list[Diagnosis]":
+    def diagnose(self) -> list[Diagnosis]:
         """What all plugins find on this machine; see `hookspecs.diagnose`."""
-        groups = self.ask_all("diagnose", cast("type[Sequence[Diagnosis]]", Sequence))
+        groups = self.ask_for_items("diagnose", Diagnosis)
         return [item for _, group in groups for item in group]
 
-    def advice(self, environment: str) -> "list[Advice]":
+    def advice(self, environment: str) -> list[Advice]:
         """What plugins know of failures of an environment's commands; see `hookspecs.advice`.
 
         :param environment: its name. Whoever describes it comes first.
@@ -241,7 +243,7 @@ class Manager(Registry):
         describers = self.implementers("environment")
         found = self.ask_all("environment", Environment, name=environment)
         owner = next((plugin for plugin, _ in found), None)
-        groups = dict(self.ask_all("advice", cast("type[Sequence[Advice]]", Sequence), environment=environment))
+        groups = dict(self.ask_for_items("advice", Advice, environment=environment))
         others = [item for plugin, group in groups.items() if plugin not in describers for item in group]
         return [*(groups.get(owner, ()) if owner else ()), *others]
 

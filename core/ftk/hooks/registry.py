@@ -2,8 +2,8 @@
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import pluggy
 
@@ -11,6 +11,7 @@ from ftk.errors import FtkError, PluginError, UsageError
 from ftk.hooks import hookspecs
 from ftk.hooks.loading import DISABLE_VARIABLE, PluginFile, find_entries, reason, refuse_misfit
 from ftk.hooks.overdue import told_when_overdue
+from ftk.hooks.shape import find_lack
 from ftk.hooks.stages import StageDeclaration
 
 T = TypeVar("T")
@@ -137,6 +138,18 @@ class Registry:
                 yield name, answer
             else:
                 self.broken[name] = f"its {hook} returned {type(answer).__name__}, not {result_type.__name__}"
+
+    def ask_for_items(self, hook: str, kind: type[T], **arguments: Any) -> Iterator[tuple[str, Sequence[T]]]:
+        """The items that each plugin answers with, by its name; one with an item that is none is broken from then.
+
+        :param kind: what each item is, a class or a protocol.
+        """
+        for name, items in self.ask_all(hook, cast("type[Sequence[T]]", Sequence), **arguments):
+            lack = next((found for item in items if (found := find_lack(item, kind))), None)
+            if lack is None:
+                yield name, items
+            else:
+                self.broken[name] = f"its {hook} returned {lack}"
 
     def implementers(self, hook: str) -> list[str]:
         """The plugins with an implementation of a hook, the one that was registered last first."""

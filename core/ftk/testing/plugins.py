@@ -38,11 +38,12 @@ def check_plugin(name: str) -> Iterator[Finding]:
     except Exception as error:  # a plugin under test may raise anything
         yield Finding(LOADS, str(error) if isinstance(error, FtkError) else f"{type(error).__name__}: {error}")
         return
+    formats, loggers = manager.dataset_formats(), manager.loggers()
     yield Finding(LOADS, "; ".join([*manager.outdated, *manager.broken.values()]) or None)
     (plugin,) = manager.names()
-    for form in manager.dataset_formats().values():
+    for form in formats.values():
         yield from findings(FORMAT_CHECKS, form, f"format {form.name}: ")
-    for logger in manager.loggers().values():
+    for logger in loggers.values():
         yield from findings(LOGGER_CHECKS, logger, f"logger {logger.name}: ")
     hooks = manager.hooks_of(plugin)
     if "train" in hooks:
