@@ -11,6 +11,7 @@ import pytest
 from ftk import files
 from ftk.command import INHERIT, Environment
 from ftk.config.resolved import Config
+from ftk.environments import interpreter
 from ftk.environments.build import Builder
 from ftk.environments.fitting import fitting
 from ftk.environments.installers import VARIABLE, Pip, Uv, chosen_installer
@@ -107,7 +108,17 @@ def test_what_an_environment_lacks_is_told(tmp_path: Path) -> None:
     absent = problem(Environment("boxed", python="/nowhere/python"))
     assert absent and absent.startswith("the interpreter of the environment boxed does not work: ")
     no_python = problem(Environment("boxed", python="/bin/false"))
-    assert no_python and "/bin/false is no Python interpreter" in no_python
+    assert no_python and no_python.endswith("/bin/false is no Python interpreter: it says nothing")
+    listing = problem(Environment("boxed", python="/bin/ls"))
+    assert listing and re.search(r": /bin/ls is no Python interpreter: [^\n]+$", listing)
+
+
+def test_an_interpreter_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreter, "PATIENCE", 0.2)
+    (tmp_path / "python").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "python").chmod(0o755)
+    problem = Environments(tmp_path).find_problem(Environment("boxed", python=f"{tmp_path}/python"))
+    assert problem and problem.endswith("/python has not answered in 0.2 s")
 
 
 def test_another_interpreter_is_asked_without_importing(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVEN
 """Variables by which packages of one interpreter get into another."""
 
 FIND = "import sys, importlib.util as u; print(*[name for name in sys.argv[1:] if u.find_spec(name) is None])"
+PATIENCE = 60.0
+"""Seconds in which an interpreter answers: its disk may be far away."""
+
 VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 
@@ -29,7 +32,7 @@ def foreign_variables(python: Path, variables: Mapping[str, str]) -> dict[str, s
 def missing_modules(python: Path, modules: Sequence[str]) -> list[str]:
     """Those of these top-level modules that an interpreter does not find.
 
-    :raises OSError: where it is no Python interpreter.
+    :raises OSError: where it is no Python interpreter, or does not answer.
     """
     return ask(python, FIND, *modules).split()
 
@@ -52,10 +55,16 @@ def find_python(version: str) -> Path | None:
 def ask(python: Path, program: str, *arguments: str) -> str:
     """What a program prints, run by an interpreter.
 
-    :raises OSError: where it is no Python interpreter.
+    :raises OSError: where it is no Python interpreter, or does not answer.
     """
-    argv = [str(python), "-I", "-c", program, *arguments]
-    done = subprocess.run(argv, capture_output=True, text=True, env=foreign_variables(python, os.environ))
+    argv, variables = [str(python), "-I", "-c", program, *arguments], foreign_variables(python, os.environ)
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=variables, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        raise OSError(f"{python} has not answered in {PATIENCE:g} s") from None
     if done.returncode:
-        raise OSError(f"{python} is no Python interpreter: {done.stderr.strip()[-200:]}")
+        *_, last = "it says nothing", *done.stderr.strip().splitlines()
+        raise OSError(f"{python} is no Python interpreter: {last}")
     return done.stdout
