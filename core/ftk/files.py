@@ -142,18 +142,25 @@ def link_file(source: Path, target: Path) -> None:
 
 def remove(path: Path) -> None:
     """Remove the file or folder at `path`, if there is one."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
+    if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
+        return
+    while path.exists():
+        with suppress(FileNotFoundError):  # somebody else removes it too
+            shutil.rmtree(path)
 
 
 def discard(path: Path) -> None:
     """Remove a folder, if there is one, that must never be seen half: it loses its name first, and is rubbish then."""
+    hide(path)
+    sweep(path)
+
+
+def hide(path: Path) -> None:
+    """Make a folder, if there is one, rubbish that `sweep` removes."""
     sweep(path)
     with suppress(FileNotFoundError):
         path.replace(path.with_name(path.name + PARTIAL))
-    sweep(path)
 
 
 def sweep(path: Path) -> None:
@@ -174,7 +181,8 @@ def new_folder(path: Path) -> Iterator[Path]:
     try:
         yield partial
     except BaseException:
-        remove(partial)
+        with suppress(OSError):
+            remove(partial)
         raise
     publish_folder(partial, path)
 

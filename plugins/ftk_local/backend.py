@@ -151,16 +151,17 @@ class LocalBackend:
             stop(found, 0 if now else GRACE)
 
     def remove(self, run_id: str) -> None:
-        """Give the folder a name that no run has, then remove it; its lock is held meanwhile."""
+        """Give the folder a name that no run has, while its lock is held, then remove it."""
         if server := self._servers.of_run(run_id):
             raise UsageError(f"{run_id} is being served", f"`ftk serve --stop {server.id}` ends that")
         lock = self._try_lock(run_id)
         if lock is None:
             raise UsageError(f"{run_id} is being worked on", f"`ftk cancel {run_id}` stops it")
         try:
-            files.discard(self._folder(run_id))
+            files.hide(self._folder(run_id))
         finally:
-            lock.hand_over()
+            lock.hand_over()  # before it goes: on network file systems an open file keeps its folder there
+        files.sweep(self._folder(run_id))
 
     def put(self, run_id: str, path: str, content: bytes) -> None:
         """Write a file of the run."""

@@ -20,6 +20,16 @@ def do(folder, number):
     Run(folder / str(number), Cache(folder / "cache"), Config({}), None, None).ship(Path(__file__))
 """
 
+REMOVE = """
+import sys
+from ftk import files
+for number in range(200):
+    files.make_folder(Path(sys.argv[1]) / "removed" / str(number) / "a" / "b")
+    files.make_folder(Path(sys.argv[1]) / "removed" / str(number) / "c")
+def do(folder, number):
+    files.remove(folder / "removed" / str(number))
+"""
+
 TIMES = 200
 
 LOOP = f"""
@@ -34,7 +44,7 @@ for number in range({TIMES}):
 """
 
 
-@pytest.mark.parametrize("what", [TRUST, SHIP], ids=["trust", "ship"])
+@pytest.mark.parametrize("what", [TRUST, SHIP, REMOVE], ids=["trust", "ship", "remove"])
 def test_neither_is_in_the_others_way(what: str, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("from pathlib import Path\n" + what + LOOP)
@@ -42,3 +52,4 @@ def test_neither_is_in_the_others_way(what: str, tmp_path: Path) -> None:
     processes = [subprocess.Popen([*argv, name], stderr=subprocess.PIPE, text=True) for name in ("one", "two")]
     assert [process.communicate(timeout=120)[1] for process in processes] == ["", ""]
     assert list(tmp_path.rglob("*.partial")) == []
+    assert list(tmp_path.glob("removed/*")) == []

@@ -140,6 +140,29 @@ def test_anything_is_removed_but_not_what_a_link_points_to(tmp_path: Path) -> No
     assert names(tmp_path) == []
 
 
+REMOVE_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from ftk import files
+os.chdir(sys.argv[1])
+if os.geteuid() == 0:
+    os.seteuid(65534)
+files.remove(Path("folder"))
+"""
+
+
+def test_a_removal_that_is_refused_is_an_error(tmp_path: Path) -> None:
+    folder = files.make_folder(tmp_path / "folder")
+    (folder / "file").touch()
+    folder.chmod(0o555)
+    tmp_path.chmod(0o755)
+    argv = [sys.executable, "-c", REMOVE_AS_NOBODY, str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    folder.chmod(0o755)
+    assert done.stderr.splitlines()[-1] == "PermissionError: [Errno 13] Permission denied: 'file'"
+    assert names(folder) == ["file"]
+
+
 def test_a_lock_is_held_by_one_process_at_a_time(tmp_path: Path) -> None:
     count = tmp_path / "count"
     count.write_text("0")
@@ -212,7 +235,7 @@ def test_a_file_that_the_system_takes_a_part_of_is_an_error(tmp_path: Path) -> N
 def test_a_folder_is_never_discarded_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = files.make_folder(tmp_path / "a")
     (folder / "x").write_text("1")
-    monkeypatch.setattr("ftk.files.shutil.rmtree", lambda path, ignore_errors: 1 / 0)
+    monkeypatch.setattr("ftk.files.shutil.rmtree", lambda path: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         files.discard(folder)
     assert [item.name for item in tmp_path.iterdir()] == [f"a{files.PARTIAL}"]

@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ class Builder:
             self._make(descriptor)
             self._refuse_missing()
         except BaseException:
-            files.remove(self.folder)
+            with suppress(OSError):
+                files.remove(self.folder)
             raise
         seconds = time.monotonic() - start
         size = size_of(self.folder)
