@@ -187,6 +187,11 @@ def test_an_expected_error_is_one_line_and_a_remedy(
     assert_nothing_is_left(tmp_path)
 
 
+def test_a_name_that_is_too_long_for_the_disk_is_told(call: Called) -> None:
+    name = "x" * 300
+    assert call("runs", "--runs-dir", name) == (1, "", f"error: {name}: File name too long\n  use a shorter name\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

@@ -247,6 +247,8 @@ def test_a_wrong_key_is_told(server: Any, key: str | None) -> None:
         ("127.0.0.1:8000", "is no address of a server"),
         ("ftp://x", "is no address of a server"),
         ("http://127.0.0.1:x", "is no address of a server"),
+        ("http://a..b", "is no address of a server"),
+        (f"http://{'a' * 64}.org", "is no address of a server"),
     ],
 )
 def test_no_server_is_told(url: str, message: str) -> None:

@@ -321,7 +321,15 @@ def test_set_reaches_inside_and_makes_the_mappings_on_its_way(resolved: Resolve)
 
 
 @pytest.mark.parametrize(
-    "item", ["datasets.5.path=x", "datasets.path=x", "base_model.x=1", "datasets.0.path.x=1", "datasets.x.path=1"]
+    "item",
+    [
+        "datasets.5.path=x",
+        "datasets.path=x",
+        "base_model.x=1",
+        "datasets.0.path.x=1",
+        "datasets.x.path=1",
+        "datasets.²=1",
+    ],
 )
 def test_set_of_a_place_that_is_not_there_is_told(problems: Callable[..., list[str]], item: str) -> None:
     assert problems(CONFIG, item)[0].startswith(f"--set {item.partition('=')[0]}: there is no such place in the config")

@@ -46,7 +46,7 @@ def parse_set(text: str) -> Override:
     if not equals or not key.strip():
         raise UsageError(f"--set {text}: there is no value", "write --set key=value, such as --set lora_r=8")
     steps = key.strip().replace("[", ".").replace("]", "").split(".")
-    path = tuple(int(step) if step.isdigit() else step for step in steps)
+    path = tuple(int(step) if step.isdecimal() else step for step in steps)
     origin = f"--set {key}"
     return Override(path, read_yaml(f"value: {value}", origin).values["value"], origin)
 

@@ -55,7 +55,7 @@ class Client:
 
     def __init__(self, url: str, model: str | None = None, key: str | None = None) -> None:
         found = re.fullmatch(r"https?://(\[[^]/]+\]|[^:/]+)(:\d+)?(/.*)?", url)
-        if not found:
+        if not found or not _is_name(found[1]):
             raise UsageError(f"{url!r} is no address of a server", "such as http://127.0.0.1:8000/v1")
         self.url = url.rstrip("/") if (found[3] or "").strip("/") else f"{url.rstrip('/')}/v1"
         self._key = key
@@ -133,6 +133,15 @@ class Client:
                 message = f"nothing answers at {self.url}: {getattr(error, 'reason', error)}"
                 raise UsageError(message, "`ftk serve --list` shows what is served") from None
             sleep(pause)
+
+
+def _is_name(host: str) -> bool:
+    """Whether a machine can have this name."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _opener(host: str) -> OpenerDirector:
