@@ -75,12 +75,17 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         return None
     except ValueError:
-        raise FtkError(f"{path} is damaged", "restore it, or start a new run") from None
+        raise damaged(path) from None
 
 
 def read_json_lines(path: Path) -> list[Any]:
     """The values in a file of JSON lines; these end at line feeds alone, since texts may hold other ends of lines."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+
+
+def damaged(path: Path | str) -> FtkError:
+    """What is told of a file of a run that cannot be read."""
+    return FtkError(f"{path} is damaged", "restore it, or start a new run")
 
 
 def copy_file(source: Path, target: Path) -> None:

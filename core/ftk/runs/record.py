@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Literal, cast
 
+from ftk import files
 from ftk.backend import Backend
 from ftk.config.resolved import RESOLVED_FILE, Config, load_resolved
 from ftk.errors import UsageError
@@ -74,12 +75,17 @@ class RunRecord:
         return found
 
     def read_json(self, path: str) -> Any:
-        """The JSON value in a file of the run; None where there is none."""
+        """The JSON value in a file of the run; None where there is none.
+
+        :raises FtkError: when the file is damaged.
+        """
         try:
             with self.backend.open(self.id, path) as stream:
                 return json.loads(stream.read())
         except FileNotFoundError:
             return None
+        except ValueError:
+            raise files.damaged(self.backend.describe(self.id, path)) from None
 
     def manifests(self) -> dict[str, Any]:
         """What the finished and begun stages wrote down, by stage, in order."""
