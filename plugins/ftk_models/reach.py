@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -48,7 +49,7 @@ def _ask(endpoint: str, found: list[str]) -> None:
         found.append("")
     except HTTPError:
         found.append("")
-    except (OSError, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         found.append(str(getattr(error, "reason", error)))
 
 

@@ -1,6 +1,8 @@
 """What is served and to whom, decided before anything starts."""
 
 import json
+import socket
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +22,7 @@ from ftk.server import HOST, PORT, Endpoint, Served, Server
 from ftk.serving.endpoint import job
 from ftk.serving.keys import find_key, is_loopback
 from ftk.serving.settings import refuse_settings
-from ftk.serving.watching import end_of
+from ftk.serving.watching import end_of, is_ready
 
 CONFIG = "base_model: /models/llama\ndatasets: [{path: rows.jsonl, type: {}}]\n"
 
@@ -189,3 +191,15 @@ def test_an_end_is_told_by_its_cause(tmp_path: Path, output: str | None, message
 
     server = Server("r-1", "http://127.0.0.1:1", Endpoint(COMMAND, runs=("r",)), False, "log.txt", 0)
     assert message in str(end_of(Place(), server, ()))  # type: ignore[arg-type]
+
+
+def test_a_port_that_speaks_no_http_is_not_ready() -> None:
+    def answer() -> None:
+        with listening.accept()[0] as connection:
+            connection.recv(1)
+            connection.sendall(b"SSH-2.0-x\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        assert not is_ready(Server("r-1", url, Endpoint(COMMAND, runs=("r",)), False, "log.txt", 0))

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from urllib.error import HTTPError, URLError
+from http.client import HTTPException
 from urllib.request import ProxyHandler, build_opener
 
 from ftk.advice import KILLED, Advice, find_advice
@@ -43,7 +43,7 @@ def is_ready(server: Server) -> bool:
     """Whether the server answers."""
     # What is on this machine is not asked through a proxy.
     direct = build_opener(ProxyHandler({})) if server.url.startswith("http://") else build_opener()
-    with suppress(URLError, HTTPError, OSError), direct.open(server.url + server.endpoint.health_path, None, PATIENCE):
+    with suppress(OSError, HTTPException), direct.open(server.url + server.endpoint.health_path, None, PATIENCE):
         return True
     return False
 

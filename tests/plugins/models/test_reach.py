@@ -57,10 +57,12 @@ def test_a_hub_that_is_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch)
         assert hub().verdict == "note"
 
 
-@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "http://hub.invalid", "nonsense", "http://"])
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "http://hub.invalid", "nonsense", "http://", "http://a b"])
 def test_a_hub_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
-    assert hub().detail.startswith(f"{endpoint} cannot be reached: ")
+    detail = hub().detail
+    assert detail.startswith(f"{endpoint} cannot be reached: ")
+    assert "no answer in" not in detail
 
 
 def test_offline_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
