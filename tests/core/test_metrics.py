@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ftk.errors import FtkError, UsageError
+from ftk.runs.evaluating import Measure
 from ftk.runs.evaluation import Answer
 from ftk.runs.metrics import Metric, load_metric
 
@@ -19,6 +20,12 @@ def loaded(folder: Path, body: str) -> Metric:
 def test_the_means_of_both_models_are_taken(tmp_path: Path) -> None:
     assert loaded(tmp_path, "answer == expected").means(ANSWERS) == (0, 0.5)
     assert loaded(tmp_path, "len(prompt) + len(answer)").means(ANSWERS) == (4.5, 5)
+
+
+def test_where_there_is_no_finite_mean_none_is_told(tmp_path: Path) -> None:
+    for body in ("float('inf' if answer == '5' else '-inf')", "1e308"):
+        figures = loaded(tmp_path, body).means([*ANSWERS, *ANSWERS])
+        assert Measure.of("mine", 4, figures).base is None
 
 
 @pytest.mark.parametrize(
