@@ -92,10 +92,12 @@ def read_header(file: Path) -> dict[str, StoredTensor]:
         with file.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
             header = json.loads(stream.read(length))
+        tensors = {name: about for name, about in header.items() if name != METADATA}
+        return dict(_stored(file, 8 + length, tensors))
     except (OSError, struct.error, ValueError, MemoryError, OverflowError) as error:
         raise MergeError(f"{file} is no whole safetensors file: {error}") from None
-    header.pop(METADATA, None)
-    return dict(_stored(file, 8 + length, header))
+    except (AttributeError, LookupError, TypeError):
+        raise MergeError(f"{file} is no safetensors file: its header is not of that form") from None
 
 
 def _stored(file: Path, data: int, header: Mapping[str, Any]) -> Iterator[tuple[str, StoredTensor]]:

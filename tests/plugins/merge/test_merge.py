@@ -253,6 +253,16 @@ def test_damage_is_told_and_leaves_nothing(
     assert not (tmp_path / "out").exists() or not [*(tmp_path / "out").iterdir()]
 
 
+@pytest.mark.parametrize(
+    "header", [b"[]", b"3", b'{"a": 1}', b'{"a": {}}', b'{"a": {"data_offsets": [0, 0], "shape": 3}}']
+)
+def test_a_header_of_another_form_is_told(header: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(MergeError, match="is no safetensors file: its header is not of that form"):
+        read_header(file)
+
+
 def test_the_command_ends_in_one_clear_line(make_base, tokenizer: Path, tmp_path: Path, run_command) -> None:
     done = run_command("merge", make_base("llama"), tmp_path, tmp_path / "merged", tokenizer)
     assert done.returncode == 1
