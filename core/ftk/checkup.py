@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ftk import __version__
-from ftk.accelerator import DRIVER_FOLDER
+from ftk.accelerator import DRIVER_FOLDER, PATIENCE
 from ftk.backend import Backend
 from ftk.diagnosis import Diagnosis
 from ftk.home import Home
@@ -27,9 +27,6 @@ LITTLE_MEMORY = 2
 
 LITTLE_DISK = 10
 """GiB below which the weights of a model may not find room."""
-
-PATIENCE = 10.0
-"""Seconds that nvidia-smi may take."""
 
 GPU_QUERY = "name,memory.total,driver_version"
 

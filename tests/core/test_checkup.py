@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ftk.accelerator import find_accelerator
 from ftk.checkup import examine
 from ftk.diagnosis import Diagnosis
 from ftk.home import Home
@@ -98,6 +100,24 @@ def test_a_driver_that_does_not_answer_is_broken(found: Examine, nvidia_smi: Cal
     finding = found()["GPU"]
     assert finding.verdict == "broken"
     assert "Driver/library version mismatch" in finding.detail
+
+
+def test_a_slow_driver_is_given_the_time_that_training_gives_it(
+    found: Examine, nvidia_smi: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nvidia_smi("echo 'GPU 0: NVIDIA A100 (UUID: GPU-aaaa1111)'")
+    given = []
+
+    def run(argv: list[str], timeout: float, **options: Any) -> Any:
+        given.append(timeout)
+        return real(argv, timeout=60, **options)
+
+    real = subprocess.run
+    monkeypatch.setattr(subprocess, "run", run)
+    found()
+    find_accelerator()
+    first, second = given
+    assert first == second
 
 
 def test_locks_that_keep_nobody_out_are_broken(found: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
