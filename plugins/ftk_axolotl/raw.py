@@ -24,7 +24,7 @@ PROVIDER = "axolotl"
 
 REMEDY = f"`--set ftk.stages.stage_data={PROVIDER}` has axolotl read the rows"
 
-TEMPLATES = ALL["chat_template"]["anyOf"][0]["enum"]
+TEMPLATES = {*ALL["chat_template"]["anyOf"][0]["enum"]} - {"jinja"}
 """The chat templates that axolotl has by name."""
 
 KEYS: Mapping[str, Schema] = {
@@ -71,7 +71,7 @@ def find_raw_problems(config: Config, formats: Mapping[str, DatasetFormat]) -> I
     if is_raw(config):
         return
     template = config.get("chat_template")
-    if template in TEMPLATES and template_problem(template, config.get("chat_template_jinja")):
+    if template in TEMPLATES and template_problem(template, None):
         message = f"the chat template {template!r} is known to axolotl alone"
         yield Problem(config.place(("chat_template",)), message, REMEDY)
     for number, entry in enumerate(config["datasets"]):

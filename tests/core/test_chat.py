@@ -148,5 +148,18 @@ def test_what_is_wrong_with_a_choice() -> None:
     assert template_problem("zzzz", None) == ("there is no chat template 'zzzz'", known)
     assert template_problem("gemma4", None) == ("there is no chat template 'gemma4'", known)  # not that of Gemma 3
     assert template_problem("jinja", None) is not None
+    assert template_problem("tokenizer_default_fallback_jinja", None) == ("there is no chat template 'jinja'", known)
+    default = template_problem("tokenizer_default_fallback_tokenizer_default", None)
+    assert default == ("there is no chat template 'tokenizer_default'", known)
     problem = template_problem("jinja", "{% if %}")
     assert problem is not None and problem[0].startswith("`chat_template_jinja` is no Jinja template")
+
+
+@pytest.mark.parametrize("choice", ["chatml", "tokenizer_default", "tokenizer_default_fallback_chatml"])
+def test_a_template_beside_the_name_of_another_is_told(choice: str) -> None:
+    assert template_problem(choice, "{{ messages }}") == (
+        f"`chat_template: {choice}` and `chat_template_jinja` are two templates",
+        "remove one of them, or write `chat_template: jinja` for the latter",
+    )
+    assert template_problem(None, "{{ messages }}") is None
+    assert template_problem("jinja", "{{ messages }}") is None

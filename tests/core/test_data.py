@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from ftk.data.formats import name_of_format
+from ftk.config.resolved import Config
+from ftk.config.schema import Schema
+from ftk.data.formats import name_of_format, options_of_format
 from ftk.data.rows import Segment
 from ftk.data.tokenised import UNTRAINED, TokenisedRow
 from ftk.data.tokenising import RowTokenizer
@@ -122,3 +124,31 @@ def test_ids_are_text_again(build: Build) -> None:
 def test_the_format_is_named_or_spelt_out_in_the_config() -> None:
     assert name_of_format({"type": "alpaca"}, None) == "alpaca"
     assert name_of_format({"type": {"field_output": "a"}}, None) == "user_defined"
+
+
+class TemplateOptions:
+    """A format with the options of a chat template."""
+
+    name, revision = "talk", 1
+    schema: Schema = {
+        "type": "object",
+        "properties": {"chat_template": {"type": "string"}, "chat_template_jinja": {"type": "string"}},
+    }
+
+    def segments(self, row: object, options: object, train_on_inputs: bool) -> list[Segment]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({}, {"chat_template": "chatml"}),
+        ({"chat_template": "llama3"}, {"chat_template": "llama3"}),
+        ({"chat_template_jinja": "own"}, {"chat_template_jinja": "own"}),
+    ],
+)
+def test_a_template_of_a_data_set_takes_the_place_of_the_one_for_all(
+    entry: dict[str, str], expected: dict[str, str]
+) -> None:
+    config = Config({"chat_template": "chatml"})
+    assert options_of_format({"path": "x", "type": "talk", **entry}, TemplateOptions(), config) == expected

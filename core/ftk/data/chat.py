@@ -77,15 +77,22 @@ def template_problem(choice: str | None, given: str | None) -> tuple[str, str] |
     """
     if choice == GIVEN and not given:
         return "`chat_template: jinja` stands without the template itself", "give it as `chat_template_jinja`"
+    if choice and choice != GIVEN and given:
+        message = f"`chat_template: {choice}` and `chat_template_jinja` are two templates"
+        return message, f"remove one of them, or write `chat_template: {GIVEN}` for the latter"
     name = (choice or OWN).removeprefix(FALLBACK)
-    if name in (GIVEN, OWN, *template_names()):
+    names = template_names() if name != (choice or OWN) else [GIVEN, OWN, *template_names()]
+    if name in names:
         return _syntax_problem(given) if given else None
-    return f"there is no chat template {name!r}", _remedy(name)
+    return f"there is no chat template {name!r}", _remedy(name, names)
 
 
-def _remedy(name: str) -> str:
-    """What to name in place of an unknown template; one with another number is for another model."""
-    alike = [known for known in (GIVEN, OWN, *template_names()) if _digits(known) == _digits(name)]
+def _remedy(name: str, names: Sequence[str]) -> str:
+    """What to name in place of an unknown template; one with another number is for another model.
+
+    :param names: those that may stand there.
+    """
+    alike = [known for known in names if _digits(known) == _digits(name)]
     if near := get_close_matches(name, alike, n=1):
         return f"did you mean `{near[0]}`?"
     known = ", ".join(template_names())

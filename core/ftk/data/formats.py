@@ -145,6 +145,8 @@ def options_of_format(entry: Mapping[str, Any], form: DatasetFormat, config: "Co
     known = form.schema.get("properties", {})
     shared = {key: config.get(key) for key in known if config.get(key) is not None}
     own = {key: value for key, value in entry.items() if key in known}
+    if own.get("chat_template_jinja"):
+        shared.pop("chat_template", None)  # the entry has a template of its own
     return dict(complete({**shared, **own}, form.schema))
 
 

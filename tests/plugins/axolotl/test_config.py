@@ -92,6 +92,15 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, manager: Manager, m
     assert word in str(raised.value)
 
 
+@pytest.mark.parametrize("more", ["chat_template: jinja\n", "chat_template: chatml\nchat_template_jinja: '{{ x }}'\n"])
+def test_a_template_that_is_wrong_for_everybody_is_not_told_as_axolotls(
+    tmp_path: Path, manager: Manager, more: str
+) -> None:
+    with pytest.raises(ProblemsFound) as raised:
+        resolved(tmp_path, manager, more)
+    assert len(raised.value.problems) == 1
+
+
 def test_types_that_only_axolotl_knows_can_go_to_it(tmp_path: Path, manager: Manager) -> None:
     text = _needed() + CONFIG.replace(CONFIG.split("\n")[3], "    type: creative_acr.load_answer")
     (tmp_path / "data.jsonl").write_text("{}\n")
