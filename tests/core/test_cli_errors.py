@@ -301,3 +301,12 @@ def test_the_real_command_ends_so_too(tmp_path: Path, arguments: list[str]) -> N
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
     assert_nothing_is_left(tmp_path)
+
+
+def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
+    ftk = Path(sys.executable).with_name("ftk")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([ftk, "--help"], cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert done.stderr == ""

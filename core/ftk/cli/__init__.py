@@ -93,10 +93,6 @@ def main() -> None:
         sys.exit(130)
     except FtkError as error:
         _fail(error)
-    except BrokenPipeError:
-        # The reader of our output, such as `head`, has enough.
-        sys.stderr.close()
-        sys.exit(0)
     except OSError as error:
         if refused := refusals.expected(error):
             _fail(refused)
