@@ -10,7 +10,7 @@ from ftk import files
 from ftk.artifacts import MergedModel, Model, PreparedModel, Result, StagedData, TrainedModel
 from ftk.config.older import schemas_of_stage
 from ftk.config.schema import Schema
-from ftk.errors import Cancelled, FtkError, UsageError
+from ftk.errors import UsageError
 from ftk.hooks.manager import NO_PROVIDER
 from ftk.hooks.stages import RUN_STAGES
 from ftk.runs.manifest import CONFIG, Manifest
@@ -193,12 +193,7 @@ class Pipeline:
         self.run.at_stage(stage)
         self.run.events.emit("stage_started", stage=stage, provider=provider)
         start = time.monotonic()
-        try:
-            result = step(provider)
-        except FtkError as error:
-            if not isinstance(error, Cancelled):
-                self.run.events.emit("stage_failed", stage=stage, message=error.message, remedy=error.remedy)
-            raise
+        result = step(provider)
         self.run.base_model.keep()
         seconds = time.monotonic() - start
         environment = self.run.identity_of(self.manager.declaration(stage, provider).environment)
