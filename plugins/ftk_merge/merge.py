@@ -10,9 +10,6 @@ from ftk.files import new_folder
 from ftk.reporter import Reporter
 from ftk_merge.command import run_command
 
-KEPT = "base"
-"""In place of a type: each tensor keeps its own."""
-
 EVERY = 0.5
 """Seconds between two reports."""
 
@@ -42,26 +39,25 @@ class Progress:
                 self.reporter.emit("merging", done=self.done, of=self.of)
 
 
-def merge(base: str, adapter: str, target: str, tokenizer: str, dtype: str = KEPT) -> None:
+def merge(base: str, adapter: str, target: str, tokenizer: str, dtype: str | None = None) -> None:
     """Merge the adapter in the folder `adapter` into the model in `base`, as the new folder `target`.
 
     :param tokenizer: the folder of the tokenizer that the adapter was trained with.
-    :param dtype: the type in which to store the weights, such as `float16`, or `KEPT`.
+    :param dtype: the type in which to store the weights, such as `float16`; each tensor keeps its own, if None.
     """
     from ftk_merge.adapter import UnknownAdapter, read_changes
     from ftk_merge.checkpoint import Checkpoint
     from ftk_merge.planning import plan_merge
 
     reporter = Reporter.from_environment()
-    wanted = None if dtype == KEPT else dtype
     checkpoint = Checkpoint.open(Path(base))
     try:
-        plan = plan_merge(checkpoint, read_changes(Path(adapter)), wanted)
+        plan = plan_merge(checkpoint, read_changes(Path(adapter)), dtype)
     except UnknownAdapter as reason:
         from ftk_merge.by_peft import merge_by_peft
 
         reporter.notice(f"peft merges this adapter, with the whole model in memory: {reason}")
-        merge_by_peft(checkpoint, Path(adapter), Path(target), Path(tokenizer), wanted)
+        merge_by_peft(checkpoint, Path(adapter), Path(target), Path(tokenizer), dtype)
         return
 
     import torch

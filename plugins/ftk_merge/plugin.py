@@ -46,8 +46,6 @@ BLOCK: Schema = {
     },
 }
 
-KEPT_TYPE = "base"
-
 PARITY_FILE = "parity.json"
 
 UNMERGED = "keep the adapter beside the base model: `ftk run --resume RUN --no-merge`"
@@ -64,8 +62,9 @@ def merge(run: Run, model: PreparedModel, trained: TrainedModel) -> MergedModel:
     # It appears as a whole and goes with what it was made of: an earlier attempt failed at the comparison.
     if not run.path(run.merged_folder).exists():
         _tell_of_quantisation(run)
-        dtype = run.config.setting("merge.dtype") or KEPT_TYPE
-        _execute(run, "merge", model.folder, trained.folder, run.merged_folder, run.tokenizer(), dtype)
+        dtype = run.config.setting("merge.dtype")
+        chosen = [dtype] if dtype else []
+        _execute(run, "merge", model.folder, trained.folder, run.merged_folder, run.tokenizer(), *chosen)
     parity = None
     if mode := run.config.setting("merge.parity"):
         parity = _compare(run, model, trained)

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ftk.cli.options import PATH, json_option
+from ftk.scaffold.package import KINDS
 
 if TYPE_CHECKING:
     from ftk.hooks.loading import FoundPlugin
     from ftk.hooks.manager import Manager
-
-KINDS = click.Choice(["format", "logger", "engine", "backend"])
 
 
 @click.group("plugins", invoke_without_command=True, epilog="Example: ftk plugins new my_logger --kind logger")
@@ -43,10 +42,9 @@ def command(context: click.Context, as_json: bool) -> None:
 
 def _row(plugin: "FoundPlugin", manager: "Manager", seen: set[str]) -> dict[str, Any]:
     """What is known of a plugin; of two with one name the second is broken."""
-    twice = plugin.name in seen
+    works = plugin.name in manager.names() and plugin.name not in seen
     seen.add(plugin.name)
-    works = plugin.name in manager.names() and not twice
-    problem = None if works and not twice else manager.broken.get(plugin.name)
+    problem = None if works else manager.broken.get(plugin.name)
     state = "broken" if problem else "works" if works else "disabled"
     return {
         **asdict(plugin),
@@ -58,7 +56,7 @@ def _row(plugin: "FoundPlugin", manager: "Manager", seen: set[str]) -> dict[str,
 
 @command.command("new", epilog="Example: ftk plugins new my_logger --kind logger")
 @click.argument("name")
-@click.option("--kind", type=KINDS, required=True, help="What the plugin brings.")
+@click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="What the plugin brings.")
 @click.option("--folder", type=PATH, help="Where to write it [./ftk-NAME].")
 def new(name: str, kind: str, folder: Path | None) -> None:
     """Make a package that works and passes its own tests, to be changed from there."""

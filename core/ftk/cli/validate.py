@@ -3,12 +3,15 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ftk.cli.options import PATH, json_option, place_options
 from ftk.cli.preparing import Changes, config_options, prepare
+
+if TYPE_CHECKING:
+    from ftk.errors import UsageError
 
 
 @click.command("validate", epilog="Example: ftk validate configs/quickstart.yml --set lora_r=8")
@@ -44,5 +47,5 @@ def command(config: Path, runs_dir: Path | None, backend: str | None, as_json: b
     return 0
 
 
-def _told(error: Any) -> dict[str, str | None]:
+def _told(error: "UsageError") -> dict[str, str | None]:
     return {"place": None, "message": error.message, "remedy": error.remedy}

@@ -33,7 +33,7 @@ def choose(block: Mapping[str, Any], manager: Manager, place: Place) -> tuple[di
 
     def accelerator() -> Kind:
         try:
-            return manager.backend(block["backend"], Home.find()).accelerator(block).kind
+            return _accelerator(block, manager)
         except UsageError as error:
             problem = Problem(place(("ftk", "backend")), error.message, error.remedy)
             raise ProblemsFound([problem]) from None
@@ -54,12 +54,12 @@ def choose(block: Mapping[str, Any], manager: Manager, place: Place) -> tuple[di
 
 def engine_on_gpus(block: Mapping[str, Any], manager: Manager) -> str:
     """Who would train if the backend were asked for GPUs, of which some hire any."""
+    asking = {**block, "resources": {"gpu": "any"}}
+    return manager.provider("train", {"train": block.get("engine")}, lambda: _accelerator(asking, manager))
 
-    def accelerator() -> Kind:
-        backend = manager.backend(block["backend"], Home.find())
-        return backend.accelerator({**block, "resources": {"gpu": "any"}}).kind
 
-    return manager.provider("train", {"train": block.get("engine")}, accelerator)
+def _accelerator(block: Mapping[str, Any], manager: Manager) -> Kind:
+    return manager.backend(block["backend"], Home.find()).accelerator(block).kind
 
 
 def keys_of(chosen: Mapping[str, str], manager: Manager) -> dict[str, Schema]:

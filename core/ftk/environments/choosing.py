@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftk.command import INHERIT, Environment
 from ftk.config.schema import Place, Schema
-from ftk.environments.lock import read_lock
+from ftk.environments.lock import folder_name, read_lock
 from ftk.errors import PluginError, Problem
 
 if TYPE_CHECKING:
@@ -55,5 +55,4 @@ def identity(environment: Environment) -> str:
     """What commands ran in, for the record: the digest of a lock, the path of an interpreter, or `inherit`."""
     if environment.python is not None or not environment.locks:
         return environment.python or INHERIT
-    kind = environment.accelerator
-    return f"{environment.name}-{kind}-{read_lock(environment.locks[kind]).digest}"
+    return folder_name(environment, read_lock(environment.locks[environment.accelerator]))

@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ftk import files
+from ftk.command import Environment
 from ftk.errors import PluginError
 
 
@@ -70,6 +71,14 @@ class Lock:
         """Twelve hexadecimal digits that change with whatever is installed."""
         steps = [asdict(step) for step in self.steps]
         return files.sha256_of({"python": self.python, "steps": steps})[:12]
+
+
+def folder_name(environment: Environment, lock: Lock) -> str:
+    """What the folder of an environment is called, and the environment in records.
+
+    :param lock: its lock for its accelerator.
+    """
+    return f"{environment.name}-{environment.accelerator}-{lock.digest}"
 
 
 def read_lock(path: Path) -> Lock:

@@ -11,7 +11,7 @@ from ftk import files
 from ftk.command import INHERIT, Environment
 from ftk.environments.build import Builder, Tell, made
 from ftk.environments.interpreter import missing_modules
-from ftk.environments.lock import Lock, read_lock
+from ftk.environments.lock import Lock, folder_name, read_lock
 from ftk.errors import FtkError, UsageError
 
 
@@ -69,7 +69,7 @@ class Environments:
         if kind not in environment.locks:
             raise UsageError(f"the environment {environment.name} has no lock for {kind}", environment.remedy)
         lock = read_lock(environment.locks[kind])
-        return Place(self.root / f"{environment.name}-{kind}-{lock.digest}", lock)
+        return Place(self.root / folder_name(environment, lock), lock)
 
     def interpreter(self, environment: Environment) -> Path:
         """The interpreter of an environment, built or not."""
