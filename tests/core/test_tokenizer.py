@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from ftk.data.tokenizer import adapt, tokenizer_digest
+from ftk.config.schema import find_problems
+from ftk.data.tokenizer import TOKENIZER, adapt, tokenizer_digest
 from ftk.errors import UsageError
 from ftk.testing.tiny_model import write_tiny_model
 
@@ -58,13 +59,22 @@ def test_new_tokens_follow_in_the_order_special_tokens_tokens_additional_ones(so
 
 
 def test_a_reserved_token_gets_another_text(adapted: Adapt) -> None:
-    tokenizer = adapted(added_tokens_overrides={0: "<over>"}, special_tokens={"eos_token": "<over>"})
+    tokenizer = adapted(added_tokens_overrides={"0": "<over>"}, special_tokens={"eos_token": "<over>"})
     assert tokenizer.convert_tokens_to_ids("<over>") == tokenizer.eos_token_id == 0
 
 
 def test_a_token_that_is_not_reserved_is_told(adapted: Adapt) -> None:
     with pytest.raises(UsageError, match="the token 7, which is none of the tokenizer's added tokens"):
-        adapted(added_tokens_overrides={7: "<over>"})
+        adapted(added_tokens_overrides={"7": "<over>"})
+
+
+def test_what_is_no_id_of_a_token_is_told() -> None:
+    schema = TOKENIZER["added_tokens_overrides"]
+    assert list(find_problems({"128011": "<a>"}, schema, str)) == []
+    for key in ("abc", "-1", "1.5", "²", ""):
+        [problem] = find_problems({key: "<a>", "7": "<b>"}, schema, str, ("added_tokens_overrides",))
+        wanted = "ids of tokens, each with its text"
+        assert problem.message == f"`added_tokens_overrides` is {key!r}, but must be {wanted}"
 
 
 def test_padding_is_done_with_the_end_of_sequence_where_nothing_else_is_named(source: Path, adapted: Adapt) -> None:

@@ -50,6 +50,7 @@ TOKENIZER: Mapping[str, Schema] = {
     },
     "added_tokens_overrides": {
         "type": ["object", "null"],
+        "propertyNames": {"pattern": "^[0-9]+$", "description": "ids of tokens, each with its text"},
         "additionalProperties": {"type": "string"},
         "default": None,
         "description": "new texts for reserved tokens, by their ids",
@@ -138,7 +139,7 @@ def text_of(token: str | Mapping[str, Any] | None) -> str | None:
     return token["content"] if isinstance(token, Mapping) else token
 
 
-def _tokenizer(source: Path, named: dict[str, Any], overrides: Mapping[str | int, str]) -> "Tokenizer":
+def _tokenizer(source: Path, named: dict[str, Any], overrides: Mapping[str, str]) -> "Tokenizer":
     from tokenizers import Tokenizer
 
     content = _read(source / TOKENIZER_FILE)
