@@ -7,6 +7,9 @@ from ftk.plugin import TOKENISED, UNTRAINED, DatasetFormat, RowError, RowTokeniz
 from ftk_formats import fields
 from ftk_formats.instructions import NO_OPTIONS
 
+LARGEST = 2**31 - 1
+"""What no token's id exceeds: staged data have 32 bits for each."""
+
 
 class Completion:
     """Text that is learned as a whole; one longer than `sequence_len` becomes several rows."""
@@ -68,7 +71,8 @@ class Tokenised:
 
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> TokenisedRow:
         """The ids as they are."""
-        ids, labels = (self._numbers(row, field) for field in ("input_ids", "labels"))
+        ids, labels = (_numbers(row, field) for field in ("input_ids", "labels"))
+        self._refuse_unknown(ids)
         if len(labels) != len(ids):
             raise RowError(f"`labels` has {len(labels)} items, `input_ids` {len(ids)}", "make them equally long")
         mask = row.get("attention_mask")
@@ -78,18 +82,25 @@ class Tokenised:
             raise RowError("`labels` differs from `input_ids`", f"write the same id, or {UNTRAINED} for no loss")
         return TokenisedRow(ids, labels, _last_answer(labels))
 
-    def _numbers(self, row: Mapping[str, Any], field: str) -> list[int]:
-        if field not in row:
-            message = f"the field `{field}` is missing (it has {fields.names(row)})"
-            raise RowError(message, "add it, or name the data set's `type`, such as alpaca")
-        numbers = fields.items(row, field)
-        if not all(isinstance(item, int) and not isinstance(item, bool) for item in numbers):
-            raise RowError(f"the field `{field}` holds {fields.shown(numbers)}", "write whole numbers")
-        worst = max(numbers)
-        if self.vocabulary is not None and worst >= self.vocabulary:
-            message = f"the field `{field}` holds {worst}, but the tokenizer has {self.vocabulary} tokens"
+    def _refuse_unknown(self, ids: Sequence[int]) -> None:
+        least, most = min(ids), max(ids)
+        if self.vocabulary is not None and most >= self.vocabulary:
+            message = f"the field `input_ids` holds {most}, but the tokenizer has {self.vocabulary} tokens"
             raise RowError(message, "tokenise with this base model's tokenizer")
-        return numbers
+        if least < 0 or most > LARGEST:
+            message = f"the field `input_ids` holds {least if least < 0 else most}, which is the id of no token"
+            raise RowError(message, f"write ids from 0 on, and {UNTRAINED} only in `labels`")
+
+
+def _numbers(row: Mapping[str, Any], field: str) -> list[int]:
+    if field not in row:
+        message = f"the field `{field}` is missing (it has {fields.names(row)})"
+        raise RowError(message, "add it, or name the data set's `type`, such as alpaca")
+    numbers = fields.items(row, field)
+    for number in numbers:
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise RowError(f"the field `{field}` holds {fields.shown(number)}", "write whole numbers")
+    return numbers
 
 
 def _last_answer(labels: Sequence[int]) -> int:

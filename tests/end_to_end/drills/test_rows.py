@@ -57,7 +57,7 @@ CASES = {
     "ids that are words": (
         "",
         '{"input_ids": ["a"], "labels": [1], "attention_mask": [1]}',
-        "1: the field `input_ids` holds ['a']",
+        "1: the field `input_ids` holds 'a'",
         "write whole numbers",
     ),
     "labels of another length": (

@@ -49,11 +49,22 @@ def test_token_ids_are_taken_as_they_are(tokenizer: RowTokenizer) -> None:
         ({"labels": [1]}, "`labels` has 1 items, `input_ids` 2"),
         ({"labels": [3, 9]}, "`labels` differs from `input_ids`"),
         ({"attention_mask": [1, 0]}, "`attention_mask` is not a 1 for each token"),
-        ({"input_ids": [1, "2"]}, "the field `input_ids` holds"),
+        ({"labels": [3, -1]}, "`labels` differs from `input_ids`"),
+        ({"input_ids": [1, "2"]}, "the field `input_ids` holds '2'"),
+        ({"input_ids": [1.0, 2]}, "the field `input_ids` holds 1.0"),
+        ({"labels": [True, 4]}, "the field `labels` holds True"),
         ({"input_ids": [1, 9999]}, "holds 9999, but the tokenizer has"),
+        ({"input_ids": [3, -5], "labels": [3, -5]}, "the field `input_ids` holds -5, which is the id of no token"),
+        ({"input_ids": [3, -100], "labels": [3, -100]}, "the field `input_ids` holds -100, which is the id of no"),
     ],
 )
 def test_bad_token_ids_are_told(tokenizer: RowTokenizer, change: Any, message: str) -> None:
     row = {"input_ids": [3, 4], "labels": [3, 4], **change}
     with pytest.raises(RowError, match=message):
         Tokenised().bound(tokenizer, {}).segments(row, {}, False)
+
+
+@pytest.mark.parametrize("token", [-1, 2**31, 10**30])
+def test_what_is_no_id_for_any_tokenizer_is_told_before_there_is_one(token: int) -> None:
+    with pytest.raises(RowError, match=f"the field `input_ids` holds {token}, which is the id of no token"):
+        Tokenised().segments({"input_ids": [3, token], "labels": [3, token]}, {}, False)
