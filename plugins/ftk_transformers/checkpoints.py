@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from ftk.files import remove, write_json
@@ -54,13 +55,17 @@ def mark_complete(checkpoint: Path) -> None:
     write_json(checkpoint / MARKER, files)
 
 
-def newest_complete(output: Path) -> Path | None:
-    """The checkpoint to go on from, if any. Those that a kill left half written or half removed go away."""
+def newest_complete(output: Path, notice: Callable[[str], None]) -> Path | None:
+    """The checkpoint to go on from, if any. Those that a kill left half written or half removed go away.
+
+    :param notice: is told of each that goes.
+    """
     complete = []
     for checkpoint in _checkpoints(output):
         if _is_complete(checkpoint):
             complete.append(checkpoint)
         else:
+            notice(f"{checkpoint.name} is removed, since it is not whole")
             remove(checkpoint)
     return complete[-1] if complete else None
 
@@ -76,13 +81,22 @@ def remove_oldest(output: Path, limit: int, best: int | None = None) -> None:
 
 
 def _checkpoints(output: Path) -> list[Path]:
-    """All checkpoints, complete or not, the newest last."""
-    return sorted((item for item in output.glob(f"{PREFIX}*") if item.is_dir()), key=step_of)
+    """All checkpoints, complete or not, the newest last; a copy that a person made under another name is none."""
+    found = (item for item in output.glob(f"{PREFIX}*") if item.name.removeprefix(PREFIX).isdecimal())
+    return sorted((item for item in found if item.is_dir()), key=step_of)
 
 
 def _is_complete(checkpoint: Path) -> bool:
-    marker = checkpoint / MARKER
-    return marker.is_file() and json.loads(marker.read_text()) == _files(checkpoint)
+    """Whether all that was in a checkpoint when it was declared complete is there, whatever others put beside it."""
+    try:
+        marked = json.loads((checkpoint / MARKER).read_text())
+    except (FileNotFoundError, ValueError):
+        return False
+    return isinstance(marked, dict) and all(_size(checkpoint / name) == size for name, size in marked.items())
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
 
 
 def _files(checkpoint: Path) -> dict[str, int]:

@@ -35,7 +35,7 @@ def train(run: Path, data: Path, base: Path, tokenizer_folder: Path) -> None:
     rows = read_rows(data, settings, tokenizer)
     steps = settings.batches.total_steps(len(rows.train))
     output = make_folder(run / settings.output_dir)
-    checkpoint = newest_complete(output)
+    checkpoint = newest_complete(output, reporter.notice)
     start = step_of(checkpoint) if checkpoint else 0
 
     device = Device.choose(settings, reporter)
