@@ -12,12 +12,14 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from ftk.artifacts import Artifact, StagedData
 from ftk.cli.drawing import draw_left_out, draw_row, draw_statistics
+from ftk.cli.inspect import _chosen
 from ftk.config.resolved import Config
 from ftk.data.inspection import Staged
 from ftk.data.staged_rows import Part, StagedRow, read_rows
 from ftk.data.statistics import Bar, count
 from ftk.data.token_texts import TokenTexts
 from ftk.data.tokenised import COLUMNS, UNTRAINED
+from ftk.errors import UsageError
 
 SFT = [
     {"input_ids": [5, 6, 7], "labels": [UNTRAINED, 6, 7]},
@@ -61,6 +63,27 @@ def test_rows_are_known_by_their_number_in_the_data(tmp_path: Path) -> None:
 
 def test_without_their_numbers_they_are_counted(tmp_path: Path) -> None:
     assert [row.number for row in read_rows(staged(tmp_path, SFT), "train", lambda number: True)] == [1, 2, 3]
+
+
+def numbers_chosen(given: Staged, texts: TokenTexts, *numbers: int, grep: str | None = None) -> list[int]:
+    """The numbers of the rows that are shown, with a limit of 1."""
+    return [row.number for row in _chosen(given, texts, numbers, grep, 1)]
+
+
+def test_rows_that_are_named_are_all_shown(tmp_path: Path, texts: TokenTexts) -> None:
+    given = staged(tmp_path, [*SFT, *SFT], numbers=[1, 1, 1, 1, 2, 4])  # the first was divided
+    assert numbers_chosen(given, texts, 1, 2) == [1, 1, 1, 1, 2]
+    assert numbers_chosen(given, texts) == [1]
+    with pytest.raises(UsageError, match="there is no row 3, 5 among"):
+        numbers_chosen(given, texts, 2, 3, 5)
+
+
+def test_a_row_that_is_named_and_lacks_the_text_is_not_missing(tmp_path: Path, texts: TokenTexts) -> None:
+    given = staged(tmp_path, SFT)
+    assert numbers_chosen(given, texts, 1, 3, grep="%%") == [3]
+    assert numbers_chosen(given, texts, 1, grep="zzzz") == []
+    with pytest.raises(UsageError, match="there is no row 4 among"):
+        numbers_chosen(given, texts, 4, grep="zzzz")
 
 
 def test_pairs_are_drawn_part_by_part(tmp_path: Path, texts: TokenTexts) -> None:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 @click.argument("target", metavar="[CONFIG|RUN]", required=False)
 @click.option("--row", "numbers", multiple=True, type=click.IntRange(1), help="Show this row; may be repeated.")
 @click.option("--grep", metavar="TEXT", help="Show rows that contain this text.")
-@click.option("--limit", type=click.IntRange(0), default=3, show_default=True, help="The most rows to show.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=3, show_default=True, help="The most rows to show, if none is named."
+)
 @click.option("--ids", is_flag=True, help="Show the id of each token too.")
 @config_options
 @place_options
@@ -56,8 +58,7 @@ def command(
     with opened as staged:
         _refuse_raw(staged)
         texts = TokenTexts(staged.tokenizer)
-        rows = list(islice(_chosen(staged, texts, numbers, grep), max(limit, len(numbers))))
-        _refuse_missing(numbers, rows)
+        rows = _chosen(staged, texts, numbers, grep, limit)
         if as_json:
             click.echo(json.dumps(_as_json(staged, rows, texts)))
         else:
@@ -89,13 +90,22 @@ def _of_run(
     return staged_by_run(Home.find(runs_dir), manager, record)
 
 
-def _chosen(staged: "Staged", texts: "TokenTexts", numbers: tuple[int, ...], grep: str | None) -> "Iterator[StagedRow]":
+def _chosen(
+    staged: "Staged", texts: "TokenTexts", numbers: tuple[int, ...], grep: str | None, limit: int
+) -> "list[StagedRow]":
+    """Those of the rows named, or else the first, that contain the text; a long row may have become several."""
+    named = list(_rows(staged, numbers)) if numbers else []
+    _refuse_missing(numbers, named)
+    rows = named or _rows(staged, ())
+    found = (row for row in rows if grep is None or any(grep in texts.whole(part.ids) for part in row.parts))
+    return list(found if numbers else islice(found, limit))
+
+
+def _rows(staged: "Staged", numbers: tuple[int, ...]) -> "Iterator[StagedRow]":
     from ftk.data.staged_rows import read_rows, splits
 
     for split in splits(staged):
-        for row in read_rows(staged, split, lambda number: not numbers or number in numbers):
-            if grep is None or any(grep in texts.whole(part.ids) for part in row.parts):
-                yield row
+        yield from read_rows(staged, split, lambda number: not numbers or number in numbers)
 
 
 def _refuse_raw(staged: "Staged") -> None:
