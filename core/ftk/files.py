@@ -198,6 +198,18 @@ def publish_folder(partial: Path, path: Path) -> None:
     partial.replace(path)
 
 
+def open_lock(path: Path) -> int:
+    """Open the lock file at `path`, for processes that are started too.
+
+    The descriptor is never one of the standard streams, where these are closed: those of a child take their places.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def locked(path: Path, shared: bool = False, when_busy: Callable[[], None] | None = None) -> Iterator[int]:
     """Hold the lock file at `path` while the block runs; wait for whoever holds it now.
@@ -208,7 +220,7 @@ def locked(path: Path, shared: bool = False, when_busy: Callable[[], None] | Non
     :param when_busy: called once before waiting; what it raises ends the wait.
     """
     make_folder(path.parent)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = open_lock(path)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
         try:

@@ -5,6 +5,8 @@ import os
 import time
 from pathlib import Path
 
+from ftk.plugin import files
+
 DESCRIPTOR_VARIABLE = "FTK_LOCK"
 """Names the open lock to the processes that inherit it."""
 
@@ -32,7 +34,7 @@ class RunLock:
         :raises FileNotFoundError: where the run is removed, or was while its lock was waited for.
         """
         path = folder / ".lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = files.open_lock(path)
         # More than one try, since somebody who only looks (`is_held`) holds it for an instant.
         for attempt in range(TRIES):
             if attempt:

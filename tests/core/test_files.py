@@ -185,6 +185,18 @@ def test_a_lock_is_free_after_an_error(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("closed", [(), (0,), (0, 1, 2)])
+def test_a_lock_is_none_of_the_standard_streams(tmp_path: Path, closed: tuple[int, ...]) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from ftk.files import locked\n"
+        f"for number in {closed}:\n"
+        "    os.close(number)\n"
+        "with locked(Path(sys.argv[1])) as descriptor:\n"
+        "    sys.exit(descriptor < 3)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(tmp_path / "x.lock")]).returncode == 0
+
+
 def test_the_hash_of_a_value_does_not_depend_on_the_order_of_keys() -> None:
     assert files.sha256_of({"a": 1, "b": [1, 2]}) == files.sha256_of({"b": [1, 2], "a": 1})
     assert files.sha256_of({"a": [1, 2]}) != files.sha256_of({"a": [2, 1]})
