@@ -156,7 +156,7 @@ class _BoundChat:
     def _eot_ids(self, tokens: Sequence[str] | None, template: ChatTemplate) -> set[int]:
         eos = self._tokenizer.tokens.get("eos_token")
         if tokens is None:
-            return set() if self._tokenizer.eos is None else {self._tokenizer.eos}
+            return self._eos_ids()
         if eos in tokens and self._on_eos != self._on_eot:
             message = "`train_on_eos` and `train_on_eot` differ, but eot_tokens holds the end-of-sequence token"
             raise UsageError(message, "give both the same value, or take the token out of eot_tokens")

@@ -56,6 +56,11 @@ def items(row: Mapping[str, Any], field: str) -> list[Any]:
     return value
 
 
+def first(row: Mapping[str, Any], *wanted: str) -> str:
+    """The first of these fields that the row has, or else the last one."""
+    return next((name for name in wanted if name in row), wanted[-1])
+
+
 def names(row: Mapping[str, Any]) -> str:
     """The names of a row's fields, for a person."""
     return ", ".join(f"`{name}`" for name in row) or "no fields"

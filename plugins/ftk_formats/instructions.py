@@ -186,12 +186,8 @@ def _jeopardy(row: Mapping[str, Any]) -> Parts:
 
 def _choices(row: Mapping[str, Any]) -> Parts:
     choices = "\n".join(f'- "{choice}"' for choice in fields.items(row, "choices"))
-    return Parts(fields.text(row, "question"), choices, fields.answer(row, _first(row, "solution", "explanation")))
-
-
-def _first(row: Mapping[str, Any], *names: str) -> str:
-    """The first of these fields that the row has, or else the last one."""
-    return next((name for name in names if name in row), names[-1])
+    answer = fields.answer(row, fields.first(row, "solution", "explanation"))
+    return Parts(fields.text(row, "question"), choices, answer)
 
 
 def _asked(question: str) -> Read:

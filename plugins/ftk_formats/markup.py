@@ -73,11 +73,6 @@ def _asked(row: Mapping[str, Any], question: str, markup: Markup) -> str:
     return markup.prompt(*turns, ("user", fields.text(row, question)))
 
 
-def _first(row: Mapping[str, Any], *names: str) -> str:
-    """The first of these fields that the row has, or else the last one."""
-    return next((name for name in names if name in row), names[-1])
-
-
 def content(row: Mapping[str, Any], field: str, number: int) -> str:
     """The content of a message in a field that holds a conversation.
 
@@ -103,8 +98,8 @@ def _pair(question: str) -> Read:
 
 
 def _any_pair(row: Mapping[str, Any], markup: Markup) -> Pair:
-    question = _first(row, "prompt", "input", "question", "instruction")
-    answers = (fields.answer(row, _first(row, name, f"{name}_response")) for name in ("chosen", "rejected"))
+    question = fields.first(row, "prompt", "input", "question", "instruction")
+    answers = (fields.answer(row, fields.first(row, name, f"{name}_response")) for name in ("chosen", "rejected"))
     return Pair(_asked(row, question, markup), *(answer + markup.end for answer in answers))
 
 

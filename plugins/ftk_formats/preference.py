@@ -10,14 +10,13 @@ from ftk.plugin import (
     RowError,
     RowTokenizer,
     Schema,
-    TemplateRefusal,
     Unpaired,
 )
 from ftk_formats import fields
 from ftk_formats.chat import MESSAGE_OPTIONS, TEMPLATE_OPTIONS
 from ftk_formats.instructions import NO_OPTIONS
 from ftk_formats.markup import content, label
-from ftk_formats.rendered import common
+from ftk_formats.rendered import common, render
 from ftk_formats.user_defined import TEXT, fill, template
 
 STAND_IN = {"role": "user", "content": "[[dummy_message]]"}
@@ -81,21 +80,12 @@ class ChatPairs:
         return text[before if found < 0 else found :].rstrip()
 
     def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
-        return render(self._template, messages, add_generation_prompt)
+        return _text(self._template, messages, add_generation_prompt)
 
 
-def render(template: ChatTemplate | None, messages: Sequence[Message], add_generation_prompt: bool) -> str:
-    """The text of messages; none as long as there is no template.
-
-    :raises RowError: when the template does not take them.
-    """
-    if template is None:
-        return ""
-    try:
-        return template.render(messages, add_generation_prompt)
-    except TemplateRefusal as refusal:
-        message = f"the chat template does not take this conversation: {refusal}"
-        raise RowError(message, "change the row, or name another `chat_template`") from None
+def _text(template: ChatTemplate | None, messages: Sequence[Message], add_generation_prompt: bool) -> str:
+    """The text of messages; none as long as there is no template."""
+    return "" if template is None else render(template, messages, add_generation_prompt=add_generation_prompt)
 
 
 class _Reader:
@@ -149,9 +139,9 @@ class OrpoChat:
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> Pair:
         """The conversation up to the last answer, and what follows it in each of the whole ones."""
         asked = self._asked(row)
-        prompt = render(self._template, asked, True)
+        prompt = _text(self._template, asked, True)
         whole = [
-            render(self._template, [*asked, {"role": "assistant", "content": content(row, name, -1)}], False)
+            _text(self._template, [*asked, {"role": "assistant", "content": content(row, name, -1)}], False)
             for name in ("chosen", "rejected")
         ]
         return Pair(prompt, *(text[len(prompt) :] for text in whole))

@@ -61,11 +61,20 @@ class Rendered:
         return start, len(self._text) - behind
 
     def _render(self, messages: Sequence[Mapping[str, Any]]) -> str:
-        try:
-            return self._template.render(messages, **self._variables)
-        except TemplateRefusal as refusal:
-            message = f"the chat template does not take this conversation: {refusal}"
-            raise RowError(message, "change the row, or name another `chat_template`") from None
+        return render(self._template, messages, **self._variables)
+
+
+def render(template: ChatTemplate, messages: Sequence[Mapping[str, Any]], **variables: Any) -> str:
+    """The text of a conversation.
+
+    :param variables: what the template is told beside the messages.
+    :raises RowError: when the template does not take it.
+    """
+    try:
+        return template.render(messages, **variables)
+    except TemplateRefusal as refusal:
+        message = f"the chat template does not take this conversation: {refusal}"
+        raise RowError(message, "change the row, or name another `chat_template`") from None
 
 
 def common(one: str, other: str, most: int) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftk.artifacts import Artifact, Model
 from ftk.config.overrides import parse_set
+from ftk.data.chat import TEMPLATE_FILE
 from ftk.errors import UsageError
 from ftk.runs.generation import find_model
 from ftk.runs.names import name_in
@@ -17,9 +18,6 @@ from ftk.server import Served
 if TYPE_CHECKING:
     from ftk.hooks.manager import Manager
     from ftk.runs.run import Run
-
-CHAT_TEMPLATE = "chat_template.jinja"
-"""In a tokenizer's folder, where it has one."""
 
 
 def job(run: "Run", manager: "Manager", scratch: Artifact, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,7 +31,7 @@ def job(run: "Run", manager: "Manager", scratch: Artifact, inputs: Mapping[str, 
     endpoint = manager.serve(run.config.provider("serve"), run, models)
     run.make_ready(endpoint.command.environment)
     names = tuple(served.name for served in models)
-    chats = (run.path(run.tokenizer()) / CHAT_TEMPLATE).exists()
+    chats = (run.path(run.tokenizer()) / TEMPLATE_FILE).exists()
     runs = (run.id, *inputs["others"])
     return replace(endpoint, models=names, chats=chats, runs=runs, settings=run.config.ftk).to_json()
 
