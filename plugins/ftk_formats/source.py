@@ -12,6 +12,7 @@ from ftk.plugin import (
     DataSet,
     DatasetFormat,
     Flat,
+    FtkError,
     RowError,
     RowTokenizer,
     UsageError,
@@ -60,7 +61,13 @@ class Source:
         fields = row.fields
         if isinstance(fields, RowError):
             raise fields
-        return self.form.segments(fields, self.options, train_on_inputs)
+        try:
+            return self.form.segments(fields, self.options, train_on_inputs)
+        except (RowError, FtkError):
+            raise
+        except Exception as error:  # the format may be a stranger's, whose bug is no fault of this plugin
+            message = f"the format {self.form.name} raised {type(error).__name__}: {error}"
+            raise RowError(message, "a bug of the plugin that brings the format") from error
 
     def bound(self, tokenizer: RowTokenizer) -> "Source":
         """The source as it works with a tokenizer.

@@ -10,7 +10,7 @@ import pytest
 import ftk_formats.plugin
 from ftk.config.marked_yaml import read_yaml
 from ftk.hooks.manager import Manager
-from ftk.plugin import Config, complete
+from ftk.plugin import Config, Schema, Segment, complete, hookimpl
 from ftk_formats.gate import BLOCK
 
 GOOD = {"question": "q", "answer": "a"}
@@ -27,10 +27,16 @@ Find = Callable[..., list[str]]
 
 
 @pytest.fixture
-def find(tmp_path: Path) -> Find:
+def manager() -> Manager:
+    """The plugin alone."""
+    found = Manager()
+    found.register(ftk_formats.plugin, "formats")
+    return found
+
+
+@pytest.fixture
+def find(manager: Manager, tmp_path: Path) -> Find:
     """Writes a data file and gives the problems of a config that names it, without the folder's name."""
-    manager = Manager()
-    manager.register(ftk_formats.plugin, "formats")
 
     def check(content: bytes | str | list[Any], text: str = CONFIG, name: str = "rows.jsonl") -> list[str]:
         path = tmp_path / name
@@ -56,6 +62,32 @@ def test_a_row_without_its_field_is_told_with_its_line_field_and_remedy(find: Fi
     assert find([GOOD] * 40 + [{"question": "q", "anwser": "a"}] + [GOOD]) == [
         "rows.jsonl:41: the field `answer` is missing (it has `question`, `anwser`); add it, or name the right field"
     ]
+
+
+class CrudeFormat:
+    """A stranger's format, whose author thought of good rows alone."""
+
+    name, revision, example = "crude", 1, {"word": "farm"}
+    schema: Schema = {"type": "object", "additionalProperties": False}
+
+    def segments(self, row: dict[str, Any], options: object, train_on_inputs: bool) -> list[Segment]:
+        return [Segment(row["word"], trained=True, ends=True)]
+
+
+class Stranger:
+    """The plugin that brings it."""
+
+    @hookimpl
+    def dataset_formats(self) -> list[CrudeFormat]:
+        return [CrudeFormat()]
+
+
+def test_a_bug_of_a_format_is_told_as_that_of_its_plugin(find: Find, manager: Manager) -> None:
+    manager.register(Stranger(), "stranger")
+    assert find([{"word": "barn"}, {"wrod": "barn"}], "datasets: [{path: {path}, type: crude}]") == [
+        "rows.jsonl:2: the format crude raised KeyError: 'word'; a bug of the plugin that brings the format"
+    ]
+    assert manager.broken == {}
 
 
 @pytest.mark.parametrize(
