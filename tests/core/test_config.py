@@ -13,7 +13,7 @@ from ftk.config.resolve import read_config, resolve
 from ftk.config.resolved import Config, load_resolved
 from ftk.errors import ProblemsFound, UsageError
 from ftk.hooks.manager import Manager
-from ftk.plugin import hookimpl, stage
+from ftk.plugin import Backend, hookimpl, stage
 
 CONFIG = """\
 base_model: org/name
@@ -41,8 +41,11 @@ class EngineOfGpus:
         """Does nothing."""
 
 
-class Hiring:
+class Hiring(Backend):
     """A backend that has the GPUs which it is asked for."""
+
+    name = "local"
+    servers_are_public = False
 
     @hookimpl
     def backend(self, name: str, home: Any) -> Any:
