@@ -78,8 +78,8 @@ class Prepared:
             self._run.cached(KIND, self._inputs, lambda entry: self._copy(self.folder, entry))
 
     def _copy(self, source: Artifact, target: Artifact) -> None:
-        """Give the files a second name each; axolotl's locks, which lie beside its folders, stay behind."""
+        """Copy the files, so that runs share none; axolotl's locks, which lie beside its folders, stay behind."""
         origin = self._run.path(source)
         with files.new_folder(self._run.path(target)) as folder:
             for name in (*files.read_json(origin / MARKER), MARKER):
-                files.link_file(origin / name, folder / name)
+                files.copy_file(origin / name, folder / name)

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from ftk import files
 from ftk.artifacts import Artifact
 from ftk.runs.cache import Cache
 
@@ -45,6 +47,57 @@ def test_a_build_that_fails_leaves_nothing_and_is_tried_again(cache: Cache) -> N
     assert list((cache.root / "models").iterdir()) == []
     entry = cache.entry("models", {"a": 1}, lambda folder: None)
     assert list((cache.root / entry.path).iterdir()) == []
+
+
+@pytest.fixture
+def built(cache: Cache) -> Callable[[], tuple[Path, int]]:
+    """Gives the folder of an entry, and how often it was built."""
+    times = []
+
+    def build(folder: Artifact) -> None:
+        times.append(1)
+        (cache.root / folder.path / "sub").mkdir()
+        (cache.root / folder.path / "sub" / "file").write_text("whole")
+
+    def give() -> tuple[Path, int]:
+        return cache.root / cache.entry("models", {"a": 1}, build).path, len(times)
+
+    return give
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_text("wh"), Path.unlink, lambda path: path.write_text("")])
+def test_an_entry_that_was_damaged_is_none_and_is_built_again(
+    cache: Cache, built: Callable[[], tuple[Path, int]], damage: Callable[[Path], None]
+) -> None:
+    folder, _ = built()
+    assert cache.existing("models", {"a": 1})
+    damage(folder / "sub" / "file")
+    assert cache.existing("models", {"a": 1}) is None
+    assert built() == (folder, 2)
+    assert (folder / "sub" / "file").read_text() == "whole"
+    assert built() == (folder, 2)
+
+
+def test_what_others_put_beside_an_entry_s_files_harms_nothing(built: Callable[[], tuple[Path, int]]) -> None:
+    folder, _ = built()
+    (folder / ".DS_Store").touch()
+    assert built() == (folder, 1)
+
+
+def test_an_entry_without_a_record_is_taken_as_it_is(cache: Cache, built: Callable[[], tuple[Path, int]]) -> None:
+    folder, _ = built()
+    files.remove(cache.root / "records")
+    (folder / "sub" / "file").write_text("older")
+    assert built() == (folder, 1)
+
+
+def test_an_entry_with_a_record_that_cannot_be_read_is_built_again(
+    cache: Cache, built: Callable[[], tuple[Path, int]]
+) -> None:
+    built()
+    (record,) = (cache.root / "records").iterdir()
+    record.write_text("{")
+    assert built()[1] == 2
 
 
 def test_processes_at_the_same_time_build_an_entry_once(cache: Cache, tmp_path: Path) -> None:

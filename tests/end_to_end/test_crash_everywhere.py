@@ -33,10 +33,13 @@ AGAIN = ("run", "--resume", "latest", "--from", "train", "--set", "max_steps=4")
 
 COUNTED = {"make_folder", "write_bytes", "copy_file", "write_stream", "link_file", "refer", "remove", "publish_folder"}
 
-COMPOSED = {"write_text", "write_json", "copy_folder", "new_folder", "new_file", "discard", "sweep", "locked"}
+COMPOSED = {
+    *("write_text", "write_json", "copy_folder", "new_folder", "new_file", "discard", "hide", "sweep"),
+    *("locked", "open_lock"),
+}
 """They write by the counted ones alone, or only an empty file to lock."""
 
-READERS = {"read_json", "sha256", "sha256_of"}
+READERS = {"read_json", "read_json_lines", "damaged", "sha256", "sha256_of"}
 
 
 def test_every_operation_of_files_is_counted() -> None:
@@ -73,7 +76,7 @@ def again(finished: Ftk, make_ftk, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_every_counted_operation_happens(whole, again) -> None:
     happened = {moment.split(" ", 2)[1] for moment in (*whole[1], *again[1])}
-    assert happened >= COUNTED
+    assert happened >= COUNTED - {"link_file"}  # of files of the hub alone, which this run has none of
 
 
 def _copied(finished: Ftk, ftk: Ftk) -> Ftk:

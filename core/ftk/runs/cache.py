@@ -1,5 +1,6 @@
 """Models and prepared data by content: made once, used by every run."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from ftk.artifacts import Artifact
 class Cache:
     """A folder of entries, each of them whole or absent.
 
+    The sizes of an entry's files are kept beside it, so that one which was damaged later is known and built again.
+
     :param root: the folder.
     """
 
@@ -18,26 +21,55 @@ class Cache:
         self.root = root
 
     def entry(self, kind: str, inputs: Mapping[str, Any], build: Callable[[Artifact], None]) -> Artifact:
-        """The entry for these inputs; it is built where it is missing, by one process at a time.
+        """The entry for these inputs; it is built where it is missing or damaged, by one process at a time.
 
         :param kind: the sub-folder, such as `models`.
         :param inputs: JSON values that decide the content.
         :param build: fills the empty folder that it is given.
         """
         entry = _entry(kind, inputs)
-        folder = self.root / entry.path
-        if not folder.is_dir():
-            with files.locked(self.root / "locks" / f"{entry.path.replace('/', '-')}.lock"):
-                if not folder.is_dir():
-                    with files.new_folder(folder) as partial:
+        if not self._is_whole(entry):
+            with files.locked(self._beside("locks", entry, "lock")):
+                if not self._is_whole(entry):
+                    with files.new_folder(self.root / entry.path) as partial:
                         build(Artifact("cache", partial.relative_to(self.root).as_posix()))
+                        # Before the entry has its name, so that none is ever there without it.
+                        files.write_json(self._record(entry), _sizes(partial))
         return entry
 
     def existing(self, kind: str, inputs: Mapping[str, Any]) -> Artifact | None:
         """The entry for these inputs, if it was built before."""
         entry = _entry(kind, inputs)
-        return entry if (self.root / entry.path).is_dir() else None
+        return entry if self._is_whole(entry) else None
+
+    def _is_whole(self, entry: Artifact) -> bool:
+        """Whether an entry is there with all that was built, or is there and older than such records."""
+        folder = self.root / entry.path
+        if not folder.is_dir():
+            return False
+        try:
+            built = json.loads(self._record(entry).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return True
+        except ValueError:
+            return False
+        return all(_size(folder / name) == size for name, size in built.items())
+
+    def _record(self, entry: Artifact) -> Path:
+        return self._beside("records", entry, "json")
+
+    def _beside(self, folder: str, entry: Artifact, ending: str) -> Path:
+        return self.root / folder / f"{entry.path.replace('/', '-')}.{ending}"
 
 
 def _entry(kind: str, inputs: Mapping[str, Any]) -> Artifact:
     return Artifact("cache", f"{kind}/{files.sha256_of(dict(inputs))[:32]}")
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None

@@ -73,5 +73,15 @@ def test_what_a_name_of_the_hub_meant_is_not_shared(make_run: Callable[..., Run]
     assert train(make_run("third")) == "third"
 
 
+def test_rows_that_are_damaged_in_a_run_are_taken_from_the_cache_again(make_run: Callable[..., Run]) -> None:
+    first = make_run("first")
+    assert train(first) == "first"
+    (path,) = first.path(first.prepared_folder).rglob("rows.arrow")
+    with path.open("r+b") as stream:
+        stream.truncate(1)  # the file itself, whatever names it has
+    assert train(first) == "first"
+    assert train(make_run("second")) == "first"
+
+
 def test_the_keys_without_a_part_in_rows_are_axolotls() -> None:
     assert not TRAINING_ONLY - set(ALL)

@@ -243,6 +243,17 @@ def test_what_is_in_the_cache_is_not_tokenised_again(make_run: MakeRun, monkeypa
     assert trained(second) == [0]
 
 
+def test_what_is_damaged_in_a_run_harms_no_other(make_run: MakeRun) -> None:
+    first, second = make_run([row(0)]), make_run([row(0)])
+    for run in (first, second):
+        staging.stage_data(run)
+    with (first.folder / "last_run_prepared" / "train.parquet").open("r+b") as stream:
+        stream.truncate(50)
+    assert trained(second) == [0]
+    staging.stage_data(first)
+    assert trained(first) == [0]
+
+
 @pytest.mark.parametrize(
     "keys",
     [
