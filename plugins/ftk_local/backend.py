@@ -35,6 +35,9 @@ DRIVER = "ftk.runs.driver"
 VISIT = "ftk.runs.visit"
 
 
+PATIENCE = 10.0
+"""Seconds in which a driver that is being started can be told from other processes."""
+
 CHUNK = 1 << 20
 """Bytes that are copied at a time."""
 
@@ -136,13 +139,22 @@ class LocalBackend:
         folder = self._folder(run_id)
         if not RunLock.is_held(folder):
             return "idle"
-        return "working" if any(is_driver(process) for process in workers(folder)) else "orphaned"
+        found = workers(folder)
+        # Where none is seen, the driver is just being started, or is another user's.
+        return "orphaned" if found and not any(is_driver(process) for process in found) else "working"
 
     def cancel(self, run_id: str, now: bool) -> None:
-        """End the driver, which ends its command in order; or everything that an orphaned run left."""
+        """End the driver, which ends its command in order; or everything that an orphaned run left.
+
+        :raises UsageError: where another user's processes work on the run.
+        """
         folder = self._folder(run_id)
         # A driver that is just being started holds the lock before it can be told from other processes.
+        until = time.monotonic() + PATIENCE
         while not (found := workers(folder)) and RunLock.is_held(folder):
+            if time.monotonic() > until:
+                hidden = f"{run_id} is held by a process that this user cannot see"
+                raise UsageError(hidden, "cancel it as the user who started it")
             time.sleep(LOOK)
         drivers = [process for process in found if is_driver(process)]
         for driver in drivers:

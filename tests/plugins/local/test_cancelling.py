@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ftk.plugin import Home
+from ftk.plugin import Home, UsageError
 from ftk_local import backend
 from ftk_local.lock import RunLock
 from ftk_local.processes import RUN_VARIABLE
@@ -50,3 +50,19 @@ def test_a_driver_that_is_just_being_started_is_asked_too(tmp_path: Path, monkey
 def test_where_nobody_works_nobody_is_waited_for(tmp_path: Path) -> None:
     (tmp_path / "runs" / "one").mkdir(parents=True)
     backend.LocalBackend(Home(tmp_path / "runs", tmp_path / "cache")).cancel("one", now=False)
+
+
+def test_a_run_whose_processes_cannot_be_seen_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "runs" / "one"
+    folder.mkdir(parents=True)
+    lock = RunLock.take(folder)  # of a process without the variable, as another user's looks from here
+    assert lock
+    monkeypatch.setattr(backend, "PATIENCE", 0.0)
+    local = backend.LocalBackend(Home(tmp_path / "runs", tmp_path / "cache"))
+    with pytest.raises(UsageError, match="one is held by a process that this user cannot see\n  cancel it as the user"):
+        local.cancel("one", now=False)
+    assert local.activity("one") == "working"
+    lock.hand_over()
+    assert local.activity("one") == "idle"
