@@ -24,10 +24,11 @@ class Advice:
 
 
 SMALLER = (
-    "lower micro_batch_size (`ftk run --resume RUN --from train --set micro_batch_size=1`), eval_batch_size"
+    "`ftk run --resume RUN` goes on from the last checkpoint; where memory runs out again, lower micro_batch_size"
+    " (`ftk run --resume RUN --from train --set micro_batch_size=1`, which begins anew), eval_batch_size"
     " or sequence_len"
 )
-"""The remedy for memory that is used up."""
+"""The remedy for memory that is used up: first what costs nothing, since the other one removes the checkpoints."""
 
 GENERAL = (
     Advice(
@@ -37,7 +38,7 @@ GENERAL = (
     ),
     Advice(
         r"No space left on device|ENOSPC|\[Errno 28\]|Disk quota exceeded|\[Errno 122\]"
-        r"|PytorchStreamWriter failed writing",
+        r"|PytorchStreamWriter failed writing|inline_container\.cc:\d+\] \. unexpected pos",
         "the disk is full",
         "free some space; finished stages and checkpoints are kept, so `ftk run --resume RUN` goes on",
     ),
@@ -47,7 +48,9 @@ GENERAL = (
         "name other folders for runs and cache: FTK_RUNS_DIR, FTK_CACHE_DIR; `ftk doctor` looks at them",
     ),
     Advice(
-        r"MemoryError|Cannot allocate memory|DefaultCPUAllocator: (can't|not enough) allocate",
+        r"MemoryError|Cannot allocate memory|DefaultCPUAllocator: (can't|not enough) allocate"
+        # Where it is not permitted, the file system does not allow programs.
+        r"|failed to map segment from shared object(?!: Operation not permitted)",
         "the machine's memory is used up",
         SMALLER,
     ),
@@ -60,6 +63,12 @@ KILLED = Advice(
 )
 """The answer to an exit by SIGKILL, which leaves no word in the output."""
 
+STOPPED = Advice("", "it was asked to stop from outside", "`ftk run --resume RUN` goes on")
+"""The answer to an exit by SIGTERM that ftk has not sent: a trainer saves a checkpoint then, and says nothing."""
+
+BY_CODE = {-9: KILLED, 137: KILLED, -15: STOPPED, 143: STOPPED}
+"""What an exit code says by itself, of Python's numbers for signals and of a shell's."""
+
 
 def find_advice(output: str, code: int, known: Iterable[Advice]) -> Advice | None:
     """The first known failure that the output shows.
@@ -70,4 +79,4 @@ def find_advice(output: str, code: int, known: Iterable[Advice]) -> Advice | Non
     for advice in (*known, *GENERAL):
         if found := re.search(advice.pattern, output):
             return replace(advice, meaning=found.expand(advice.meaning))
-    return KILLED if code in (-9, 137) else None
+    return BY_CODE.get(code)
