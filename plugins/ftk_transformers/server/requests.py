@@ -1,5 +1,6 @@
 """What requests may say: what this server would pass over in silence is refused by name."""
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -76,9 +77,20 @@ def check(kind: type[Request], body: Mapping[str, Any]) -> None:
 
     :raises Refusal: naming the field.
     """
+    _refuse_halves(body)
     try:
         kind.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise Refusal(400, f"{place}: {first['msg']}", "invalid_value") from None
+
+
+def _refuse_halves(body: Mapping[str, Any]) -> None:
+    """Stop at half of a character (a lone surrogate), which JSON can say and no text can hold."""
+    for name, value in body.items():
+        try:
+            json.dumps({name: value}, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            place = name.encode(errors="backslashreplace").decode()
+            raise Refusal(400, f"{place}: a lone surrogate is no character", "invalid_value") from None

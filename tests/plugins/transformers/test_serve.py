@@ -243,6 +243,23 @@ def test_a_request_that_cannot_be_answered_is_told(
     assert (status, True) == ((told := ask(path, body))[0], message in told[1]), told
 
 
+@pytest.mark.parametrize(
+    ("path", "field", "value"),
+    [
+        (COMPLETIONS, "prompt", "a\ud800"),
+        (COMPLETIONS, "model", "\udfff"),
+        (COMPLETIONS, "stop", ["\ud800"]),
+        (MESSAGES, "messages", [{"role": "user", "content": "\ud800"}]),
+        (MESSAGES, "messages", [{"role": "user", "content": [{"type": "text", "text": "\ud800"}]}]),
+        (MESSAGES, "messages", [{"role": "user", "content": "x", "\ud800": "x"}]),
+    ],
+)
+def test_half_of_a_character_is_told(ask: Any, path: str, field: str, value: Any) -> None:
+    content = json.dumps({"model": "one", "prompt": PROMPT, field: value}).encode()
+    told = ask(path, content=content, headers={"Content-Type": "application/json"})
+    assert told == (400, f"{field}: a lone surrogate is no character")
+
+
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b"null", b""])
 def test_a_body_that_is_no_object_is_told(ask: Any, content: bytes) -> None:
     status, message = ask(COMPLETIONS, content=content, headers={"Content-Type": "application/json"})
