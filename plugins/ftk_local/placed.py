@@ -7,6 +7,9 @@ from pathlib import Path
 
 from ftk.plugin import PYTHON, Artifact, Interpreter, foreign_variables
 
+NOT_FOR_ENGINES = "PYTHONOPTIMIZE"
+"""A variable of the shell that takes docstrings and assertions away: engines' libraries read their own docstrings."""
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -34,4 +37,5 @@ class Placed:
         """All environment variables for a command, with its own ones."""
         python = self.interpreter.python
         given = dict(os.environ) if self.interpreter.is_own else foreign_variables(python, os.environ)
+        given.pop(NOT_FOR_ENGINES, None)
         return {**given, **{name: self.text(value) for name, value in own.items()}}
