@@ -4,11 +4,13 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from ftk.files import remove, write_json
+from ftk.files import remove, sha256, write_json
+from ftk_transformers.embeddings import ADAPTER_WEIGHTS
 
 MARKER = "complete.json"
-"""Written last into a checkpoint: the size of each of its files. Without it, a checkpoint does not count."""
+"""Written last into a checkpoint: the state of each of its files. Without it, a checkpoint does not count."""
 
 PREFIX = "checkpoint-"
 
@@ -52,7 +54,7 @@ def mark_complete(checkpoint: Path) -> None:
     for name in files:
         with (checkpoint / name).open("rb") as stream:
             os.fsync(stream.fileno())
-    write_json(checkpoint / MARKER, files)
+    write_json(checkpoint / MARKER, {name: _state(checkpoint / name) for name in files})
 
 
 def newest_complete(output: Path, notice: Callable[[str], None]) -> Path | None:
@@ -92,17 +94,21 @@ def _is_complete(checkpoint: Path) -> bool:
         marked = json.loads((checkpoint / MARKER).read_text())
     except (FileNotFoundError, ValueError):
         return False
-    return isinstance(marked, dict) and all(_size(checkpoint / name) == size for name, size in marked.items())
+    return isinstance(marked, dict) and all(_is_as(state, checkpoint / name) for name, state in marked.items())
 
 
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None
+def _is_as(state: Any, path: Path) -> bool:
+    """Whether a file is as it was marked, in an older checkpoint by its size alone."""
+    return path.is_file() and (state == path.stat().st_size or state == _state(path))
 
 
-def _files(checkpoint: Path) -> dict[str, int]:
-    """Sizes in bytes of a checkpoint's files, by their relative names."""
-    return {
-        path.relative_to(checkpoint).as_posix(): path.stat().st_size
-        for path in sorted(checkpoint.rglob("*"))
-        if path.is_file() and path.name != MARKER
-    }
+def _state(path: Path) -> int | list[int | str]:
+    """The size of a file in bytes; of an adapter the digest too, which would take long of a whole model."""
+    size = path.stat().st_size
+    return [size, sha256(path)] if path.name == ADAPTER_WEIGHTS else size
+
+
+def _files(checkpoint: Path) -> list[str]:
+    """The relative names of a checkpoint's files."""
+    found = sorted(path for path in checkpoint.rglob("*") if path.is_file() and path.name != MARKER)
+    return [path.relative_to(checkpoint).as_posix() for path in found]

@@ -1,10 +1,12 @@
 """Which checkpoints count."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from ftk_transformers.checkpoints import MARKER, checkpoint_at, mark_complete, newest_complete, remove_oldest
+from ftk_transformers.embeddings import ADAPTER_WEIGHTS
 
 
 def write_checkpoint(output: Path, step: int) -> Path:
@@ -48,6 +50,19 @@ def test_one_whose_mark_cannot_be_read_is_not_whole(tmp_path: Path, mark: bytes)
         mark_complete(write_checkpoint(tmp_path, step))
     (tmp_path / "checkpoint-2" / MARKER).write_bytes(mark)
     assert newest_complete(tmp_path, print) == tmp_path / "checkpoint-1"
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_an_adapter_that_became_another_of_the_same_size_is_not_whole(tmp_path: Path, older: bool) -> None:
+    for step in (1, 2):
+        checkpoint = write_checkpoint(tmp_path, step)
+        (checkpoint / ADAPTER_WEIGHTS).write_bytes(b"1234")
+        mark_complete(checkpoint)
+    if older:
+        (checkpoint / MARKER).write_text(json.dumps({"weights": 4, ADAPTER_WEIGHTS: 4}))
+    assert newest_complete(tmp_path, print) == checkpoint
+    (checkpoint / ADAPTER_WEIGHTS).write_bytes(b"4321")
+    assert newest_complete(tmp_path, print) == tmp_path / f"checkpoint-{2 if older else 1}"
 
 
 def test_one_is_always_kept(tmp_path: Path) -> None:
