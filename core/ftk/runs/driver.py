@@ -87,7 +87,8 @@ def _drive(run: Run, manager: Manager, options: argparse.Namespace) -> None:
         if options.set:
             run.config = changed(run.config, [parse_set(item) for item in options.set], manager)
         pipeline = Pipeline(run, manager, options.until)
-        pipeline.refuse_stale(before=options.first)
+        pipeline.refuse_missing()
+        pipeline.refuse_stale(options.first, options.set)
     except UsageError as error:
         raise _Refused(error) from None
     # Only now is anything changed: a refused call leaves the run as it was.

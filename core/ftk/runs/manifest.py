@@ -22,6 +22,8 @@ class Manifest:
     :param result: the result as JSON; None while the stage has only started.
     :param seconds: how long it took.
     :param environment: in what its commands ran; see `ftk.environments.choosing.identity`.
+    :param files: files of the run that it was given in a folder, and those that it made; see `ftk.runs.whole`. None of
+        a run that is older than this record.
     """
 
     stage: str
@@ -29,6 +31,7 @@ class Manifest:
     result: dict[str, Any] | None = None
     seconds: float | None = None
     environment: str | None = None
+    files: Mapping[str, int] | None = None
 
     @property
     def digest(self) -> str:
@@ -44,6 +47,7 @@ class Manifest:
             "environment": self.environment,
             "seconds": self.seconds,
             "result": self.result,
+            "files": None if self.files is None else dict(self.files),
         }
         files.write_json(folder / f"{self.stage}.json", values)
 
@@ -51,7 +55,8 @@ class Manifest:
     def parse(cls, stage: str, values: Mapping[str, Any]) -> "Manifest":
         """The record that `values`, read from its file, hold."""
         try:
-            return cls(stage, values["inputs"], values["result"], values["seconds"], values.get("environment"))
+            since = (values.get(name) for name in ("environment", "files"))
+            return cls(stage, values["inputs"], values["result"], values["seconds"], *since)
         except (KeyError, TypeError):
             raise FtkError(
                 f"the manifest stages/{stage}.json is damaged", f"`ftk run --resume RUN --from {stage}` does it again"

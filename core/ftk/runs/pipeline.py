@@ -1,19 +1,22 @@
 """Takes a run through its stages: each one is skipped, called, or found stale."""
 
+import shlex
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftk import files
-from ftk.artifacts import MergedModel, Model, PreparedModel, Result, StagedData, TrainedModel
+from ftk.artifacts import Artifact, MergedModel, Model, PreparedModel, Result, StagedData, TrainedModel
 from ftk.config.older import schemas_of_stage
 from ftk.config.schema import Schema
-from ftk.errors import UsageError
+from ftk.errors import FtkError, UsageError
 from ftk.hooks.manager import NO_PROVIDER
 from ftk.hooks.stages import RUN_STAGES
+from ftk.runs.given import refuse_missing
 from ftk.runs.manifest import CONFIG, Manifest
+from ftk.runs.whole import first_damaged, least_sizes, told_of
 
 if TYPE_CHECKING:
     from ftk.hooks.manager import Manager
@@ -135,10 +138,22 @@ class Pipeline:
             self.run.base_model.forget(tokenizer=stage == "stage_data")
         files.remove(self._folder / f"{stage}.json")
 
-    def refuse_stale(self, before: str | None) -> None:
+    def refuse_missing(self) -> None:
+        """Stop where a file is gone that the run was made with.
+
+        :raises UsageError: naming it.
+        """
+        try:
+            train = self._manifest("train")
+        except FtkError:
+            train = None  # which is told where it is needed
+        refuse_missing(self.run, (train and train.files) or {})
+
+    def refuse_stale(self, before: str | None, changes: Sequence[str]) -> None:
         """Stop when the inputs of a stage that has begun are no longer those that it began with.
 
         :param before: look at the stages before this one only, since it is done again anyway.
+        :param changes: of the config, by this call.
         :raises UsageError: naming what changed.
         """
         for stage in self.plan():
@@ -148,10 +163,13 @@ class Pipeline:
             if begun is None:
                 return
             changed = begun.changed(self._inputs(stage), self._keys(stage))
-            if changed and not self._is_gone(stage):
+            if changed and not self._is_gone(stage, begun):
+                # A refused call keeps nothing, so its changes are named again.
+                sets = "".join(f" --set {shlex.quote(text)}" for text in changes)
                 raise UsageError(
                     f"{stage} was done with other inputs: {'; '.join(changed)}",
-                    f"`ftk run --resume {self.run.id} --from {stage}` does it again from there, with the new ones",
+                    f"`ftk run --resume {self.run.id} --from {stage}{sets}` does it again from there, with the new ones"
+                    f" in place of what {stage} has made",
                 )
 
     def go(self) -> Outcome:
@@ -173,22 +191,45 @@ class Pipeline:
         if manifest is None or manifest.result is None:
             return None
         result = _RESULTS[stage].from_json(manifest.result)
-        missing = [item for item in result.artifacts() if not self.run.path(item).exists()]
-        if missing:
-            self.run.notice(f"{stage} is done again, since {self.run.path(missing[0])} is gone")
+        if damaged := self._damaged(result, manifest.files or {}):
+            self.run.notice(f"{stage} is done again, since {told_of(damaged)}")
+            self._clear(stage, manifest.files or {})
             return None
         self.run.events.emit("stage_skipped", stage=stage, seconds=manifest.seconds)
         return result
+
+    def _damaged(self, result: Result, sizes: Mapping[str, int]) -> Path | None:
+        """What is missing of a result, or cut short: a folder, or a file that was in it; None where it is whole.
+
+        :param sizes: from the stage's manifest.
+        """
+        for item in result.artifacts():
+            if not self.run.path(item).exists():
+                return self.run.path(item)
+            if item.root == "run" and (damaged := first_damaged(self.run.folder, sizes, item.path)):
+                return damaged
+        return None
+
+    def _clear(self, stage: str, sizes: Mapping[str, int]) -> None:
+        """Remove what is left of a damaged result, with what was made of it; a training's checkpoints stay."""
+        if stage == "train":
+            files.discard(self._outputs["merge"])
+            for path in sizes:
+                if path.startswith(f"{self.run.training_folder.path}/"):
+                    files.remove(self.run.folder / path)
+        elif stage in self._outputs:
+            files.discard(self._outputs[stage])
 
     def _do(self, stage: str, step: Callable[[str], Result]) -> Result:
         provider = self.run.config.provider(stage)
         if stage in self._outputs:
             files.sweep(self._outputs[stage])
-        begun, before = Manifest(stage, self._inputs(stage)), self._manifest(stage)
+        given = self._sizes([self.run.root / path.name for path in self._given(stage)])
+        begun, before = Manifest(stage, self._inputs(stage), files=given), self._manifest(stage)
         if before and before.changed(begun.inputs, self._keys(stage)):
             self._forget(stage)
         elif before:
-            begun = Manifest(stage, before.inputs)  # for the later stages, it stays the same
+            begun = replace(begun, inputs=before.inputs)  # for the later stages, it stays the same
         begun.write(self._folder)
         self.run.at_stage(stage)
         self.run.events.emit("stage_started", stage=stage, provider=provider)
@@ -197,7 +238,8 @@ class Pipeline:
         self.run.base_model.keep()
         seconds = time.monotonic() - start
         environment = self.run.identity_of(self.manager.declaration(stage, provider).environment)
-        Manifest(stage, begun.inputs, result.to_json(), seconds, environment).write(self._folder)
+        there = {**given, **self._sizes(result.artifacts())}
+        Manifest(stage, begun.inputs, result.to_json(), seconds, environment, there).write(self._folder)
         self.run.events.emit("stage_finished", stage=stage, seconds=seconds, result=result.to_json())
         return result
 
@@ -217,11 +259,18 @@ class Pipeline:
         assert self.outcome.model is not None and self.outcome.trained is not None
         return self.manager.merge(provider, self.run, self.outcome.model, self.outcome.trained)
 
-    def _is_gone(self, stage: str) -> bool:
-        """Whether nothing is left of what a stage wrote, nor of any later one, so that it begins anew in any case."""
+    def _is_gone(self, stage: str, begun: Manifest) -> bool:
+        """Whether nothing is left of what a stage wrote, nor of any later one, so that it begins anew in any case.
+
+        :param begun: its manifest.
+        """
+        if stage not in self._outputs:
+            return False
         later = RUN_STAGES[RUN_STAGES.index(stage) + 1 :]
-        written = stage not in self._outputs or self._outputs[stage].exists()
-        return not written and not any(map(self._manifest, later))
+        # A changed `output_dir` is not where it has written.
+        made = _RESULTS[stage].from_json(begun.result).artifacts() if begun.result else []
+        written = (self._outputs[stage], *map(self.run.path, made))
+        return not any(path.exists() for path in written) and not any(map(self._manifest, later))
 
     def _manifest(self, stage: str) -> Manifest | None:
         return read_manifest(self.run.folder, stage)
@@ -233,14 +282,23 @@ class Pipeline:
         inputs: dict[str, Any] = {"provider": provider, "revision": declaration.revision}
         inputs |= {f"{CONFIG}{key}": self.run.config.get(key) for key in sorted(declaration.keys)}
         inputs |= {f"{CONFIG}ftk.{name}": self.run.config.setting(name) for name in declaration.block}
-        if stage == "stage_data":
-            inputs |= {f"file {path.name}": files.sha256(path) for path in self.run.data_files()}
-        if stage == "train" and (adapter := self.run.given_adapter()):
-            inputs[f"file {adapter.name}"] = files.sha256(adapter)
+        inputs |= {f"file {path.name}": files.sha256(path) for path in self._given(stage)}
         for needed in _NEEDS.get(stage, ()):
             manifest = self._manifest(needed)
             inputs[needed] = manifest.digest if manifest else None
         return inputs
+
+    def _given(self, stage: str) -> list[Path]:
+        """The files and folders that the run was made with, and that this stage reads."""
+        if stage == "stage_data":
+            return self.run.data_files()
+        adapter = self.run.given_adapter() if stage == "train" else None
+        return [adapter] if adapter else []
+
+    def _sizes(self, folders: Sequence[Artifact]) -> dict[str, int]:
+        """The files in those of these folders that are the run's own; the cache is everybody's."""
+        own = [item.path for item in folders if item.root == "run" and self.run.path(item).is_dir()]
+        return {path: size for folder in own for path, size in least_sizes(self.run.folder, folder).items()}
 
     def _keys(self, stage: str) -> dict[str, Schema]:
         """The schemas of a stage's inputs that are keys of the config."""
