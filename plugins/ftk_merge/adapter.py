@@ -16,6 +16,9 @@ from ftk_merge.tensors import StoredTensor, read_header
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 
+PICKLED = "adapter_model.bin"
+"""What peft named the weights before, and still reads."""
+
 UNDERSTOOD = {
     *("peft_type", "task_type", "auto_mapping", "base_model_name_or_path", "revision", "inference_mode"),
     *("peft_version", "r", "lora_alpha", "rank_pattern", "alpha_pattern", "lora_dropout", "use_rslora", "use_dora"),
@@ -61,10 +64,13 @@ def read_changes(folder: Path) -> dict[str, Change]:
     """The changes that the adapter in a folder makes, by the names that the tensors have in the model.
 
     :raises UnknownAdapter: when there is anything in it that this module does not know.
+    :raises MergeError: when it is no adapter, or one without weights.
     """
     config = read_json(folder / CONFIG)
     if config is None:
         raise MergeError(f"{folder} holds no {CONFIG}: it is no adapter")
+    if not any((folder / name).exists() for name in (WEIGHTS, PICKLED)):
+        raise MergeError(f"{folder} holds no {WEIGHTS}: the adapter's weights are gone")
     _refuse_unknown(folder, config)
     parts: dict[str, dict[str, StoredTensor]] = defaultdict(dict)
     changes: dict[str, Change] = {}

@@ -239,6 +239,7 @@ def _truncate(path: Path) -> None:
     [
         (lambda base, adapter: _truncate(adapter / "adapter_model.safetensors"), "ends in the middle of a tensor"),
         (lambda base, adapter: (adapter / "adapter_config.json").unlink(), "it is no adapter"),
+        (lambda base, adapter: (adapter / "adapter_model.safetensors").unlink(), "the adapter's weights are gone"),
         (lambda base, adapter: (base / "model.safetensors").write_bytes(b"x" * 90), "is no whole safetensors file"),
     ],
 )
