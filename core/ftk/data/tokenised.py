@@ -70,7 +70,7 @@ class TokenisedRow:
 class TokenisedPair:
     """One prompt with a better and a worse answer.
 
-    The ids of an answer are those that follow the prompt's where both are tokenised together.
+    The ids are those of the prompt and an answer tokenised together; a token of both is the answers'.
     """
 
     prompt: str

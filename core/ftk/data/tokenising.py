@@ -1,6 +1,7 @@
 """From rows to token ids and labels: one way for every engine, so that what is inspected is what is trained."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,12 +87,11 @@ class RowTokenizer:
         if isinstance(row, TokenisedRow):
             return row
         if isinstance(row, Pair):
-            prompt, chosen, rejected = (self._one_start(item) for item in ids)
-            answers = self._answer(prompt, chosen), self._answer(prompt, rejected)
-            return TokenisedPair(row.prompt, row.chosen, row.rejected, prompt, *answers)
+            prompt, chosen, rejected = self._divided(ids)
+            return TokenisedPair(row.prompt, row.chosen, row.rejected, prompt, chosen, rejected)
         if isinstance(row, Unpaired):
-            prompt, whole = (self._one_start(item) for item in ids)
-            return TokenisedUnpaired(row.prompt, row.completion, row.label, prompt, self._answer(prompt, whole))
+            prompt, completion = self._divided(ids)
+            return TokenisedUnpaired(row.prompt, row.completion, row.label, prompt, completion)
         return self._join(list(zip(row, ids, strict=True)))
 
     def _join(self, parts: list[tuple[Segment, list[int]]]) -> TokenisedRow:
@@ -128,9 +128,19 @@ class RowTokenizer:
         """Without the beginning-of-sequence token that the tokenizer puts before the one of a template."""
         return ids[1:] if self.bos is not None and ids[:2] == [self.bos, self.bos] else ids
 
-    def _answer(self, prompt: list[int], whole: list[int]) -> list[int]:
-        answer = whole[len(prompt) :]
-        return answer if answer[-1:] == [self.end] else [*answer, self.end]
+    def _divided(self, ids: list[list[int]]) -> list[list[int]]:
+        """The tokens of a prompt, and behind them those of each of its answers.
+
+        A token that begins in the prompt and ends in an answer is the answer's, which would lack its start otherwise.
+
+        :param ids: the prompt alone, then with each answer.
+        """
+        prompt, *wholes = (self._one_start(item) for item in ids)
+        start = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(prompt, *wholes, strict=False)))
+        return [prompt[:start], *(self._ended(whole[start:]) for whole in wholes)]
+
+    def _ended(self, ids: list[int]) -> list[int]:
+        return ids if ids[-1:] == [self.end] else [*ids, self.end]
 
 
 def length_of(row: Flat) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from ftk.plugin import Pair, ProblemsFound, RowError, RowTokenizer, TokenisedPair, UsageError
+from ftk.plugin import Pair, ProblemsFound, RowError, RowTokenizer, TokenisedPair, Unpaired, UsageError
 from ftk_formats.plugin import dataset_formats, stage_data
 
 FORMS = {form.name: form for form in dataset_formats()}
@@ -33,7 +33,7 @@ def test_a_pair_is_text_and_tokens(make_run: Callable[..., Any], tokenizer: RowT
 
 
 def test_an_unpaired_answer_has_a_label(make_run: Callable[..., Any]) -> None:
-    rows = [{"prompt": "w1", "completion": "w2", "label": bool(n % 2)} for n in range(4)]
+    rows = [{"prompt": "w1 ", "completion": "w2", "label": bool(n % 2)} for n in range(4)]
     run = make_run(rows, kind={}, rl="kto")
     staged = stage_data(run)
     found = pq.read_table(run.path(staged.folder / staged.TRAIN)).to_pylist()
@@ -108,3 +108,15 @@ def test_an_answer_that_ends_already_is_not_ended_twice(tokenizer: RowTokenizer)
     [row] = tokenizer.rows([Pair("w1 ", "w2 </s>", "w3")])
     assert isinstance(row, TokenisedPair)
     assert row.chosen_ids == [tokenizer.id("w2"), tokenizer.eos]
+
+
+def test_a_token_that_begins_in_the_prompt_and_ends_in_an_answer_is_the_answers(tokenizer: RowTokenizer) -> None:
+    rows = tokenizer.rows([Pair("w3 w1", "2", " w4"), Pair("w3 w1", " w2", " w4"), Unpaired("w3 w1", "2", label=True)])
+    w1, w2, w3, w4, w12 = (tokenizer.id(f"w{number}") for number in (1, 2, 3, 4, 12))
+    end = tokenizer.eos
+    found = [{name: ids for name, ids in row.columns.items() if name.endswith("_ids")} for row in rows]
+    assert found == [
+        {"prompt_ids": [w3], "chosen_ids": [w12, end], "rejected_ids": [w1, w4, end]},
+        {"prompt_ids": [w3, w1], "chosen_ids": [w2, end], "rejected_ids": [w4, end]},
+        {"prompt_ids": [w3], "completion_ids": [w12, end]},
+    ]
