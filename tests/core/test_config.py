@@ -112,7 +112,7 @@ def test_every_default_and_provider_is_filled_in(resolved: Resolve) -> None:
 def test_a_resolved_config_resolves_to_itself(resolved: Resolve) -> None:
     config = resolved(CONFIG + "learning_rate: 1e-7\nftk: {stages: {merge: none}}\n")
     assert resolved(config.dump()).values == config.values
-    assert load_resolved(config.dump()).values == config.values
+    assert load_resolved(config.dump().encode(), "resolved.yml").values == config.values
     assert resolved(config.dump()).dump() == config.dump()
 
 

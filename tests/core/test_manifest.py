@@ -10,16 +10,16 @@ from ftk.runs.manifest import Manifest
 
 
 def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    manifest = Manifest("train", {"provider": "x", "config lora_r": 8}, {"steps": 3}, 1.5)
+    manifest = Manifest("train", {"provider": "x", "config lora_r": 8}, {"steps": 3}, 1.5, "inherit", {"out/x.json": 1})
     manifest.write(tmp_path / "stages")
     values = files.read_json(tmp_path / "stages" / "train.json")
-    assert Manifest.parse("train", values) == manifest
+    assert Manifest.parse("train", values, "train.json") == manifest
     assert (values["stage"], values["digest"]) == ("train", manifest.digest)
 
 
 def test_a_stage_that_has_only_begun_has_no_result(tmp_path: Path) -> None:
     Manifest("train", {"a": 1}).write(tmp_path)
-    assert Manifest.parse("train", files.read_json(tmp_path / "train.json")).result is None
+    assert Manifest.parse("train", files.read_json(tmp_path / "train.json"), "train.json").result is None
 
 
 def test_the_digest_is_that_of_the_inputs_alone() -> None:
@@ -28,11 +28,13 @@ def test_the_digest_is_that_of_the_inputs_alone() -> None:
     assert Manifest("train", {"a": 1, "b": 3}).digest != digest
 
 
-@pytest.mark.parametrize("values", [{}, [], {"inputs": {}}, {"inputs": {}, "result": None}])
+@pytest.mark.parametrize(
+    "values", [{}, [], {"inputs": {}}, {"inputs": {}, "result": None}, {"inputs": 1, "result": None, "seconds": 1}]
+)
 def test_a_damaged_manifest_is_told_with_what_to_do(values: object) -> None:
-    with pytest.raises(FtkError, match=r"stages/train\.json is damaged") as error:
-        Manifest.parse("train", values)  # type: ignore[arg-type]
-    assert error.value.remedy == "`ftk run --resume RUN --from train` does it again"
+    with pytest.raises(FtkError, match=r"^stages/train\.json is damaged\n") as error:
+        Manifest.parse("train", values, "stages/train.json")
+    assert error.value.remedy == "restore it; `ftk run --resume RUN --from train` does the stage again"
 
 
 def test_every_changed_input_is_told_with_both_values() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ftk import files
 from ftk.backend import HERE
 from ftk.config.marked_yaml import read_yaml, write_yaml
 from ftk.config.schema import Place
@@ -12,6 +13,9 @@ from ftk.errors import UsageError
 
 RESOLVED_FILE = "resolved.yml"
 """The file of a run that holds it."""
+
+NEEDED = {"backend", "engine", "stages"}
+"""Keys of its block `ftk` that those of all runs have, however old."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,17 @@ class Config:
         return write_yaml(self.values)
 
 
-def load_resolved(text: str) -> Config:
-    """The config that a run's resolved.yml holds."""
-    return Config(read_yaml(text, RESOLVED_FILE).values)
+def load_resolved(content: bytes, name: str) -> Config:
+    """The config that a run's resolved.yml holds.
+
+    :param name: what to call the file in messages.
+    :raises FtkError: when it is damaged.
+    """
+    try:
+        values = read_yaml(content.decode(), name).values
+    except UnicodeDecodeError:
+        raise files.damaged(name) from None
+    block = values.get("ftk")
+    if not isinstance(block, Mapping) or not block.keys() >= NEEDED:
+        raise files.damaged(name)
+    return Config(values)

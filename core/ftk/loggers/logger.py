@@ -23,7 +23,7 @@ class LoggedRun:
     @classmethod
     def open(cls, folder: Path) -> "LoggedRun":
         """The run in this folder."""
-        return cls(folder, load_resolved((folder / RESOLVED_FILE).read_text(encoding="utf-8")))
+        return cls(folder, load_resolved((folder / RESOLVED_FILE).read_bytes(), str(folder / RESOLVED_FILE)))
 
     @property
     def id(self) -> str:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from ftk.runs.run import Run
 
 
+PUT_BACK = "the run was made with it: put it back"
+"""What to do about a file that is gone."""
+
+
 def refuse_missing(run: "Run", sizes: Mapping[str, int]) -> None:
     """Stop where a file is gone that the run was made with.
 
@@ -18,7 +22,7 @@ def refuse_missing(run: "Run", sizes: Mapping[str, int]) -> None:
     :raises UsageError: naming it.
     """
     if missing := _missing_data(run) or _missing_adapter(run, sizes):
-        raise UsageError(missing, "the run was made with it: put it back")
+        raise UsageError(missing, PUT_BACK)
 
 
 def _missing_data(run: "Run") -> str | None:

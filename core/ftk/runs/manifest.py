@@ -52,15 +52,19 @@ class Manifest:
         files.write_json(folder / f"{self.stage}.json", values)
 
     @classmethod
-    def parse(cls, stage: str, values: Mapping[str, Any]) -> "Manifest":
-        """The record that `values`, read from its file, hold."""
+    def parse(cls, stage: str, values: Any, place: Path | str) -> "Manifest":
+        """The record that `values`, read from its file, hold.
+
+        :param place: what to call that file in messages.
+        :raises FtkError: when it is damaged.
+        """
         try:
             since = (values.get(name) for name in ("environment", "files"))
-            return cls(stage, values["inputs"], values["result"], values["seconds"], *since)
-        except (KeyError, TypeError):
-            raise FtkError(
-                f"the manifest stages/{stage}.json is damaged", f"`ftk run --resume RUN --from {stage}` does it again"
-            ) from None
+            found = cls(stage, dict(values["inputs"]), values["result"], values["seconds"], *since)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            remedy = f"restore it; `ftk run --resume RUN --from {stage}` does the stage again"
+            raise FtkError(f"{place} is damaged", remedy) from None
+        return found
 
     def changed(self, inputs: Mapping[str, Any], keys: Mapping[str, Schema]) -> list[str]:
         """A line for each input that differs in `inputs`, naming it with both values.

@@ -24,7 +24,8 @@ def open_run(folder: Path, cache: Path, events_folder: str = FOLDER) -> tuple[Ru
     :param cache: the cache's folder.
     :param events_folder: where in the run's folder this process and its commands report.
     """
-    config = load_resolved((folder / RESOLVED_FILE).read_text(encoding="utf-8"))
+    resolved = folder / RESOLVED_FILE
+    config = load_resolved(resolved.read_bytes(), str(resolved))
     plugins = [read_plugin_file(folder / item) for item in config.ftk["plugins"]]
     manager = Manager.load(config.ftk["disable_plugins"], plugins)
     backend = manager.backend(config.ftk["backend"], Home(folder.parent, cache))

@@ -82,8 +82,9 @@ class Outcome:
 
 def read_manifest(folder: Path, stage: str) -> Manifest | None:
     """What a stage of the run in this folder wrote down; None where it has not begun."""
-    values = files.read_json(folder / STAGES_FOLDER / f"{stage}.json")
-    return None if values is None else Manifest.parse(stage, values)
+    path = folder / STAGES_FOLDER / f"{stage}.json"
+    values = files.read_json(path)
+    return None if values is None else Manifest.parse(stage, values, path)
 
 
 def read_outcome(folder: Path) -> Outcome:

@@ -12,6 +12,8 @@ from ftk.errors import UsageError
 from ftk.hooks.loading import PluginFile
 from ftk.hooks.stages import RUN_STAGES
 from ftk.runs.events import DRIVER_FILE, STATELESS, Event, EventReader, parse_events
+from ftk.runs.given import PUT_BACK
+from ftk.runs.manifest import Manifest
 from ftk.runs.names import LATEST, name_in
 from ftk.runs.pipeline import EVALUATIONS_FOLDER, STAGES_FOLDER, SUMMARY_FILE
 
@@ -63,16 +65,22 @@ class RunRecord:
     def config(self) -> Config:
         """The config that really ran."""
         with self.backend.open(self.id, RESOLVED_FILE) as stream:
-            return load_resolved(stream.read().decode())
+            return load_resolved(stream.read(), self.backend.describe(self.id, RESOLVED_FILE))
 
     def plugin_files(self) -> list[PluginFile]:
-        """The plugins in single files that the run keeps."""
-        found = []
-        for path in self.config().ftk.get("plugins", ()):
+        """The plugins in single files that the run keeps.
+
+        :raises UsageError: when one is gone.
+        """
+        return [self._plugin_file(path) for path in self.config().ftk.get("plugins", ())]
+
+    def _plugin_file(self, path: str) -> PluginFile:
+        place = self.backend.describe(self.id, path)
+        try:
             with self.backend.open(self.id, path) as stream:
-                source = stream.read().decode()
-            found.append(PluginFile(PurePosixPath(path).stem, source, self.backend.describe(self.id, path)))
-        return found
+                return PluginFile(PurePosixPath(path).stem, stream.read().decode(), place)
+        except FileNotFoundError:
+            raise UsageError(f"{place} is gone", PUT_BACK) from None
 
     def read_json(self, path: str) -> Any:
         """The JSON value in a file of the run; None where there is none.
@@ -88,9 +96,15 @@ class RunRecord:
             raise files.damaged(self.backend.describe(self.id, path)) from None
 
     def manifests(self) -> dict[str, Any]:
-        """What the finished and begun stages wrote down, by stage, in order."""
-        found = {stage: self.read_json(f"{STAGES_FOLDER}/{stage}.json") for stage in RUN_STAGES}
-        return {stage: values for stage, values in found.items() if values is not None}
+        """What the finished and begun stages wrote down, by stage, in order.
+
+        :raises FtkError: when one is damaged.
+        """
+        paths = {stage: f"{STAGES_FOLDER}/{stage}.json" for stage in RUN_STAGES}
+        found = {stage: values for stage, path in paths.items() if (values := self.read_json(path)) is not None}
+        for stage, values in found.items():
+            Manifest.parse(stage, values, self.backend.describe(self.id, paths[stage]))
+        return found
 
     def evaluation(self) -> Any:
         """What `ftk eval` found the last time; None where it was never called."""
