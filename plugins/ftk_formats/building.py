@@ -127,10 +127,7 @@ def build(run: Run, sources: Sources, folder: Path, target: Path) -> None:
         builder.add(sources[Split.EVAL], (held,), set())
         builder.gate.close()
     if not train.rows:
-        raise FtkError(
-            f"no row is left to train on: {builder.row} in all, {held.rows} held out, the others too long or too short",
-            "lower val_set_size or raise sequence_len",
-        )
+        raise _nothing_left(builder, held.rows)
     counts = {
         "kind": kind_of_data(run.config.get("rl")),
         "train_rows": train.rows,
@@ -144,6 +141,19 @@ def build(run: Run, sources: Sources, folder: Path, target: Path) -> None:
     files.write_json(target / COUNTS_FILE, counts)
     lines = [json.dumps(sample, ensure_ascii=False) + "\n" for sample in (*train.samples, *held.samples)]
     files.write_text(target / SAMPLES_FILE, "".join(lines))
+
+
+def _nothing_left(builder: _Builder, held_out: int) -> FtkError:
+    """Where all rows went, and what would keep some of them."""
+    ways = (
+        (held_out, "held out", "lower val_set_size"),
+        (builder.gate.truncated, "longer than sequence_len", "raise sequence_len"),
+        (builder.gate.short, "shorter than min_sample_len", "lower min_sample_len"),
+        (builder.duplicates.found, "there already", "leave out dataset_exact_deduplication"),
+    )
+    told = "".join(f", {number} {way}" for number, way, _ in ways if number)
+    remedies = " or ".join(remedy for number, _, remedy in ways if number)
+    return FtkError(f"no row is left to train on: {builder.row} in all{told}", remedies or "name data with rows")
 
 
 def _held_out(sources: Sequence[Source], size: float, seed: int) -> set[int]:

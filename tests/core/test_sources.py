@@ -34,6 +34,9 @@ def files(root: Path, path: str, key: str = "datasets", **entry: Any) -> list[st
     [
         ("one.jsonl", {}, ["one.jsonl"]),
         ("one.jsonl", {"split": "train[:10]"}, ["one.jsonl"]),
+        ("hub/data/validation-0.parquet", {"split": "train"}, ["hub/data/validation-0.parquet"]),
+        ("hub/data/validation-0.parquet", {"split": "val"}, ["hub/data/validation-0.parquet"]),
+        ("plain/a.jsonl", {"split": "validation"}, ["plain/a.jsonl"]),
         ("plain", {}, ["plain/a.jsonl", "plain/b.jsonl"]),
         ("plain/*.jsonl", {}, ["plain/.hidden.jsonl", "plain/a.jsonl", "plain/b.jsonl"]),
         ("plain", {"data_files": "b.jsonl"}, ["plain/b.jsonl"]),
@@ -63,6 +66,12 @@ def test_data_to_evaluate_on_are_of_the_split_test(root: Path) -> None:
         ("plain", {"ds_type": "csv"}, "plain holds no file of the `ds_type` csv", ".csv"),
         ("plain", {"data_files": "c.jsonl"}, "plain holds no file c.jsonl", "data_files"),
         ("odd", {}, "odd: the names of some files tell a split, that of more.csv does not", "data_files"),
+        (
+            "hub/data/train-0.parquet",
+            {"split": "test[:5]"},
+            "the name train-0.parquet tells the split train, but `split` is test",
+            "remove `split`",
+        ),
         ("hub", {"split": "test"}, "hub has no split test, only train and validation", "split"),
     ],
 )

@@ -107,6 +107,7 @@ class DataSet:
         """
         path = root / self.path
         if path.is_file():
+            self._refuse_other_split(path)
             return [path]
         return self.choose(path) if path.is_dir() else _matching(path)
 
@@ -119,6 +120,16 @@ class DataSet:
             return [file for name in self.names for file in _named(folder, name)]
         found = self._of_one_kind(folder, _data_files(folder))
         return self._of_split(folder, found)
+
+    def _refuse_other_split(self, file: Path) -> None:
+        """A file by itself is `train` to other tools, whatever its name; another split must not contradict the name.
+
+        :raises UsageError: where it does.
+        """
+        wanted, told = _canonical(self.split), _split_of(Path(file.name))
+        if self.entry.get("split") and wanted != "train" and told not in (None, wanted):
+            message = f"the name {file.name} tells the split {told}, but `split` is {self.split}"
+            raise UsageError(message, "name the other file, or remove `split`")
 
     def _of_one_kind(self, folder: Path, found: list[Path]) -> list[Path]:
         wanted = self.entry.get("ds_type")

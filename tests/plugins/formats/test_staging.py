@@ -108,16 +108,26 @@ def test_too_many_of_them_fail_and_leave_nothing(make_run: MakeRun, cache: Path)
     assert not (run.folder / "last_run_prepared").exists()
 
 
-def test_it_is_told_when_only_held_out_rows_are_short_enough(make_run: MakeRun) -> None:
-    long = "w1 " * 10
+@pytest.mark.parametrize(
+    ("rows", "message", "remedy"),
+    [
+        ([row(0, "w1 " * 10), row(1)], "1 longer than sequence_len", "raise sequence_len"),
+        ([row(1), row(1)], "1 there already", "leave out dataset_exact_deduplication"),
+    ],
+)
+def test_it_is_told_where_all_rows_went(
+    rows: list[Mapping[str, str]], message: str, remedy: str, make_run: MakeRun
+) -> None:
+    keys = {"sequence_len": 8, "val_set_size": 1, "dataset_exact_deduplication": True}
     for seed in range(20):
-        run = make_run([row(0, long), row(1)], sequence_len=8, val_set_size=1, seed=seed, limits={"max_truncated": 1})
+        run = make_run(rows, seed=seed, limits={"max_truncated": 1}, **keys)
         try:
             staging.stage_data(run)
         except FtkError as error:
-            assert error.message.startswith("no row is left to train on: 2 in all, 1 held out")
+            assert error.message == f"no row is left to train on: 2 in all, 1 held out, {message}"
+            assert error.remedy == f"lower val_set_size or {remedy}"
             return
-    pytest.fail("no seed held the short row out")
+    pytest.fail("no seed held out the only row to train on")
 
 
 def test_all_data_sets_are_joined_in_order(make_run: MakeRun) -> None:
