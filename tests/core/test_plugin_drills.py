@@ -117,12 +117,12 @@ def test_of_two_things_of_one_name_the_second_is_told(hook: str) -> None:
     ("hook", "item", "told"),
     [
         ("loggers", Nameless(), "Nameless, which has no `name`"),
-        ("loggers", Named(7), "Named, whose `name` is 7"),  # type: ignore[arg-type]
+        ("loggers", Named(7), "Named, whose `name` is 7, not str"),  # type: ignore[arg-type]
         ("loggers", Things(name="bad"), "Things, which has no `keys`"),
-        ("dataset_formats", Form(name=None), "Form, whose `name` is None"),
+        ("dataset_formats", Form(name=None), "Form, whose `name` is None, not str"),
         ("dataset_formats", Things(name="bad", revision=1), "Things, which has no `schema`"),
-        ("dataset_formats", Form(schema=[]), "Form, whose `schema` is []"),
-        ("dataset_formats", Form(revision="1"), "Form, whose `revision` is '1'"),
+        ("dataset_formats", Form(schema=[]), "Form, whose `schema` is [], not Mapping"),
+        ("dataset_formats", Form(revision="1"), "Form, whose `revision` is '1', not int"),
         ("dataset_formats", Form(segments=None), "Form, which has no `segments`"),
     ],
 )

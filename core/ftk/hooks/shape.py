@@ -2,7 +2,7 @@
 
 from functools import cache
 from inspect import isfunction
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 
@@ -18,7 +18,8 @@ def find_lack(item: object, kind: type) -> str | None:
         except Exception:  # a property may raise anything
             return f"{owner}, which has no `{name}`"
         if not isinstance(value, types):
-            return f"{owner}, whose `{name}` is {value!r}"
+            wanted = " or ".join(sorted("None" if one is NoneType else one.__name__ for one in types))
+            return f"{owner}, whose `{name}` is {value!r}, not {wanted}"
     method = next((name for name in _methods(kind) if not callable(getattr(item, name, None))), None)
     return f"{owner}, which has no `{method}`" if method else None
 
