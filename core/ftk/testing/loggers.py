@@ -19,7 +19,7 @@ def write_logged_run(folder: Path) -> LoggedRun:
 
     :param folder: is made; its name is the run's id.
     """
-    block = {"engine": "none", "loggers": []}
+    block = {"backend": "none", "engine": "none", "stages": {}, "loggers": []}
     config = Config(
         {"base_model": "org/name", "learning_rate": 2e-4, "datasets": [{"path": "data.jsonl"}], "ftk": block}
     )
