@@ -3,6 +3,7 @@
 Events are the exception: they are appended by `ftk.reporter`, the only other module that writes.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -26,8 +27,14 @@ CHUNK = 1 << 20
 
 
 def make_folder(path: Path) -> Path:
-    """Create `path` and its parents where they are missing, and return it."""
-    path.mkdir(parents=True, exist_ok=True)
+    """Create `path` and its parents where they are missing, and return it.
+
+    :raises PermissionError: also where the system says only that there is none, as it does of a new one in /proc.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:
+        raise PermissionError(errno.EPERM, "no folder can be made there", error.filename) from None
     return path
 
 

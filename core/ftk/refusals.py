@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ftk.errors import FtkError, UsageError
 
-_ELSEWHERE = "or name other folders: --runs-dir or FTK_RUNS_DIR, FTK_CACHE_DIR, TMPDIR"
+_ELSEWHERE = "or name other folders: --runs-dir or FTK_RUNS_DIR, FTK_CACHE_DIR, FTK_ENVIRONMENTS_DIR, TMPDIR"
 
 REMEDIES = {
     **dict.fromkeys((ENOSPC, EDQUOT), f"free some space there, {_ELSEWHERE}"),
@@ -42,6 +42,14 @@ def told(error: OSError) -> str:
     """The error in one line, with the place where it happened."""
     place = error.filename2 or error.filename
     return f"{place}: {error.strerror}" if place and error.strerror else str(error)
+
+
+def remedy_for(error: OSError, default: str) -> str:
+    """What to do about the error.
+
+    :param default: what to do about one that is not known.
+    """
+    return REMEDIES.get(error.errno or 0, default)
 
 
 def expected(error: OSError) -> FtkError | None:

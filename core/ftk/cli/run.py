@@ -54,6 +54,8 @@ def command(
     CONFIG says with what. Ctrl-C stops the run after a checkpoint; closing the terminal does not touch it.
     """
     from ftk.cli.starting import changed_run, set_arguments, start
+    from ftk.home import Home
+    from ftk.runs.cache import Cache
     from ftk.runs.create import create_run
     from ftk.runs.record import RunRecord
 
@@ -75,6 +77,8 @@ def command(
     if dry_run:
         _show_plan(resolved, place, until, as_json)
         return
+    if resolved.works_here:
+        Cache(Home.find(runs_dir).cache).refuse_unwritable()
     record = RunRecord(place, create_run(resolved, config, place, name))
     start(record, record.config(), arguments, detach, as_json)
 

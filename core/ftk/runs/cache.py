@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ftk import files
+from ftk import files, refusals
 from ftk.artifacts import Artifact
+from ftk.errors import UsageError
 
 
 class Cache:
@@ -19,6 +20,18 @@ class Cache:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    def refuse_unwritable(self) -> None:
+        """Stop where nothing could be kept in it.
+
+        :raises UsageError: naming the remedy.
+        """
+        try:
+            with files.locked(self.root / "locks/writable.lock", shared=True):
+                pass
+        except OSError as error:
+            remedy = refusals.remedy_for(error, "name another folder: FTK_CACHE_DIR")
+            raise UsageError(f"the cache cannot be written: {refusals.told(error)}", remedy) from None
 
     def entry(self, kind: str, inputs: Mapping[str, Any], build: Callable[[Artifact], None]) -> Artifact:
         """The entry for these inputs; it is built where it is missing or damaged, by one process at a time.

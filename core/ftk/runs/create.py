@@ -104,7 +104,7 @@ def create_run(config: Config, path: Path, backend: Backend, name: str | None = 
     except OSError as error:
         raise UsageError(
             f"the run cannot be written to {backend.describe('', '')}: {refusals.told(error)}",
-            "free some space there and in TMPDIR, or name another folder: --runs-dir or FTK_RUNS_DIR",
+            refusals.remedy_for(error, "name another folder: --runs-dir or FTK_RUNS_DIR"),
         ) from None
     return run_id
 

@@ -1,5 +1,6 @@
 """Folders that cannot be written: what only reads works, all else is told, and goes on when they can be written."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,13 @@ def test_what_would_write_is_told(kept: Ftk, arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("arguments", [["run", "config.yml"], ["run", "config.yml", "--name", "x"]], ids=" ".join)
 def test_no_run_is_made_where_nothing_can_be_written(kept: Ftk, arguments: list[str]) -> None:
-    _told(kept(*arguments), 2, "the run cannot be written to runs", READ_ONLY, "FTK_RUNS_DIR")
+    _told(kept(*arguments), 2, "the run cannot be written to runs", READ_ONLY, "make it writable", "FTK_RUNS_DIR")
+
+
+def test_no_run_is_made_where_the_cache_cannot_be_written(kept: Ftk, tmp_path: Path) -> None:
+    done = kept("run", "config.yml", FTK_RUNS_DIR=str(tmp_path / "runs"), FTK_CACHE_DIR=str(kept.folder / "new"))
+    _told(done, 2, "the cache cannot be written: ", f"{kept.folder}/new", READ_ONLY, "make it writable")
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
@@ -74,18 +81,20 @@ def test_what_only_reads_works(kept: Ftk, arguments: list[str]) -> None:
 @pytest.mark.slow
 def test_a_cache_that_cannot_be_written_is_told_and_resume_goes_on(offline, disk, toy_config: Path) -> None:
     cache = {"FTK_CACHE_DIR": str(disk.folder / "cache")}
+    assert offline("run", toy_config, "--until", "stage_data", **cache).returncode == 0
+    shutil.rmtree(disk.folder / "cache")
     disk.remount("ro")
-    done = offline("run", toy_config, "--until", "prepare_model", **cache)
+    done = offline("run", "--resume", "latest", "--from", "stage_data", **cache)
     _told(done, 1, "disk/cache: ", READ_ONLY, "name other folders for runs and cache: FTK_RUNS_DIR, FTK_CACHE_DIR")
     disk.remount("rw")
     assert offline("run", "--resume", "latest", **cache).returncode == 0
 
 
-@pytest.mark.parametrize(("name", "code"), [("runs", 2), ("cache", 1)])
-def test_a_file_in_place_of_a_folder_is_told(offline, toy_config: Path, name: str, code: int) -> None:
+@pytest.mark.parametrize("name", ["runs", "cache"])
+def test_a_file_in_place_of_a_folder_is_told(offline, toy_config: Path, name: str) -> None:
     (offline.folder / name).write_text("")
     done = offline("run", toy_config)
-    assert done.returncode == code
+    assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert f"{offline.folder / name}" in done.stderr
     assert "FTK_RUNS_DIR" in done.stderr.splitlines()[-1]
@@ -93,3 +102,16 @@ def test_a_file_in_place_of_a_folder_is_told(offline, toy_config: Path, name: st
 
 def test_no_folder_for_temporary_files_is_needed(offline, toy_config: Path) -> None:
     assert offline("run", toy_config, "--until", "stage_data", TMPDIR="/nowhere").returncode == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux has it")
+@pytest.mark.parametrize("arguments", [["run", "config.yml"], ["inspect", "config.yml"]], ids=" ".join)
+def test_a_cache_in_a_place_that_keeps_no_folders_is_told(offline, toy_config: Path, arguments: list[str]) -> None:
+    done = offline(*arguments, FTK_CACHE_DIR="/proc/x")
+    _told(done, 2 if arguments[0] == "run" else 1, "/proc/x: no folder can be made there", "FTK_CACHE_DIR")
+    assert not offline.has_run()
+
+
+def test_a_file_in_place_of_the_environments_is_told_with_its_variable(offline, toy_config: Path) -> None:
+    done = offline("env", "list", FTK_ENVIRONMENTS_DIR=str(toy_config))
+    _told(done, 1, str(toy_config), "FTK_ENVIRONMENTS_DIR")
