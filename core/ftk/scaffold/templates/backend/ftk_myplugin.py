@@ -207,7 +207,7 @@ def _stored(path: Path) -> Stored:
 
 def _lock(folder: Path) -> int | None:
     """The open lock of a run; None while somebody holds it."""
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = files.open_lock(folder / LOCK)
     for _ in range(5):  # whoever only looks holds it for an instant
         with suppress(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
