@@ -68,6 +68,8 @@ def assert_nothing_is_left(folder: Path) -> None:
         (["infer", "x", "--temperature", "inf"], "inf is not in the range"),
         (["infer", "x", "--temperature", "nan"], "nan is no number"),
         (["infer", "x", "--stop", ""], "the text is empty; is a variable of the shell unset?"),
+        *((command, "the text is no UTF-8") for command in (["infer", "x", "--stop", "\udcff"], ["chat", "\udcff"])),
+        (["chat", "--system", "\udcff"], "the text is no UTF-8"),
         (["infer", "x", "--url", "http://127.0.0.1:9", "--run", "x"], "--url does not go with --run"),
         (["infer", "x", "--model", "x"], "--model and --api-key-env go with --url"),
         *(([command, "--all"], "--all goes with --stop") for command in ("serve", "deploy")),

@@ -26,8 +26,9 @@ def test_texts_prompts_and_fields_are_questions(tmp_path: Path) -> None:
     assert [question.is_plain for question in questions] == [True, True, False]
 
 
-def test_no_lines_are_no_questions(tmp_path: Path) -> None:
-    assert read_questions(write(tmp_path, "", "  ")) == []
+def test_a_file_without_a_question_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"q\.jsonl: there are no questions"):
+        read_questions(write(tmp_path, "", "  "))
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,8 @@ def test_no_lines_are_no_questions(tmp_path: Path) -> None:
         ('""', "there is nothing to ask"),
         ('{"prompt": null}', "`prompt` is None, not text"),
         ('{"prompt": ["a"]}', "not text"),
+        ('"a\\ud800"', "is no text in UTF-8"),
+        ('{"question": ["\\ud800"]}', "is no text in UTF-8"),
     ],
 )
 def test_each_bad_line_is_told_with_its_number(tmp_path: Path, line: str, problem: str) -> None:

@@ -1,8 +1,9 @@
 """What `ftk infer` and `ftk chat` have in common: whom they ask, and how the answer is drawn."""
 
+import sys
 from collections.abc import Callable, Mapping
 from math import isnan
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
@@ -71,6 +72,11 @@ def asking_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def text_input() -> TextIO:
+    """The standard input, in which what is no UTF-8 is kept as no character, and so found by whoever asks it."""
+    return open(sys.stdin.fileno(), encoding="utf-8", errors="surrogateescape", closefd=False)
 
 
 def refuse_mixture(url: str | None, model: str | None, variable: str | None) -> None:

@@ -12,7 +12,7 @@ from ftk.cli.options import TEXT, complete_run, place_options, trust_option
 @click.command("chat", epilog="Example: ftk chat my-sql --temperature 0.7")
 @click.argument("run", required=False, type=TEXT, shell_complete=complete_run)
 @click.option("--raw", is_flag=True, help="Give each line to the model as it stands, without the chat template.")
-@click.option("--system", metavar="TEXT", help="What the model is told beforehand.")
+@click.option("--system", type=TEXT, metavar="TEXT", help="What the model is told beforehand.")
 @asking_options
 @click.option(
     "--server", type=TEXT, metavar="NAME", help="The plugin that serves the run meanwhile [ftk.stages.serve]."

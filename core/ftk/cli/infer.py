@@ -1,14 +1,13 @@
 """`ftk infer`: ask a tuned model."""
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.asking import asking_options, refuse_mixture, sampling
+from ftk.cli.asking import asking_options, refuse_mixture, sampling, text_input
 from ftk.cli.options import PATH, TEXT, complete_run, json_option, place_options, trust_option
 
 if TYPE_CHECKING:
@@ -60,12 +59,14 @@ def command(
     refuse_mixture(url, model, variable)
     options = sampling(values)
     from ftk.cli.answering import answer_aloud, answer_many, answer_quietly, run_answers, server_answers
-    from ftk.errors import Cancelled
+    from ftk.errors import Cancelled, UsageError
     from ftk.refusals import refuse_standing
 
     if target:
         refuse_standing(target, "name a file for the answers, or leave out --output to have them printed")
     questions = _questions(prompt, fields, source)
+    if source and target and target.exists() and target.samefile(source):
+        raise UsageError(f"--output {target} is the file of the questions", "name another one for the answers")
     if url:
         whom, ask = server_answers(url, model, variable, resumable=source is not None)
     else:
@@ -101,7 +102,7 @@ def _questions(prompt: str | None, fields: Sequence[str], source: Path | None) -
     if source:
         return read_questions(source)
     if prompt is not None:
-        question = Question("PROMPT", {PROMPT: sys.stdin.read().rstrip("\n") if prompt == "-" else prompt})
+        question = Question("PROMPT", {PROMPT: text_input().read().rstrip("\n") if prompt == "-" else prompt})
     else:
         question = Question("--field", dict(map(_field, fields)))
     if problem := question.problem():

@@ -38,12 +38,17 @@ class _FilledPath(click.Path):
 
 
 class _FilledText(click.types.StringParamType):
-    """A text that is not empty."""
+    """A text that is not empty, nor bytes that are none."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The text."""
         _refuse_empty(self, value, param, ctx)
-        return super().convert(value, param, ctx)
+        text = super().convert(value, param, ctx)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail("the text is no UTF-8", param, ctx)
+        return text
 
 
 PATH = _FilledPath(path_type=Path)

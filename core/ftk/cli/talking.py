@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
+from ftk.cli.asking import text_input
 from ftk.cli.follow import noted
 from ftk.cli.options import add_kept_plugins, from_flags, open_backend
 from ftk.cli.serving import STOPS, prepared, started
@@ -115,7 +116,8 @@ def _talk(conversation: Conversation, refuse_death: Callable[[], None]) -> None:
     :param refuse_death: stops when the server that is talked with has ended.
     """
     if not sys.stdin.isatty():
-        while _goes_on(conversation, _read, refuse_death):
+        lines = text_input()
+        while _goes_on(conversation, lambda: _next(lines), refuse_death):
             pass
         return
     import readline  # noqa: F401  (gives `input` editing and a history)
@@ -161,8 +163,8 @@ def _goes_on(conversation: Conversation, next_line: Callable[[], str], refuse_de
     return True
 
 
-def _read() -> str:
-    line = sys.stdin.readline()
+def _next(lines: TextIO) -> str:
+    line = lines.readline()
     if not line:
         raise EOFError
     return line.rstrip("\n")

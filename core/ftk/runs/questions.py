@@ -36,6 +36,8 @@ class Question:
     def problem(self) -> Problem | None:
         """What is wrong with it, whatever the run."""
         prompt = self.fields.get(PROMPT)
+        if not _is_text(self.fields):
+            return Problem(self.place, "is no text in UTF-8", "write whole characters, in that encoding")
         if self.is_plain and not isinstance(prompt, str):
             return Problem(self.place, f"`{PROMPT}` is {prompt!r}, not text", "put it in quotes")
         if not self.fields or (self.is_plain and not prompt):
@@ -60,7 +62,7 @@ class Answers:
 def read_questions(path: Path) -> list[Question]:
     """The questions in a file of JSON lines: texts, or objects with `prompt` or with the fields of a row.
 
-    :raises UsageError: when the file cannot be read.
+    :raises UsageError: when the file cannot be read, or asks nothing.
     :raises ProblemsFound: with every line that is no question.
     """
     try:
@@ -70,10 +72,21 @@ def read_questions(path: Path) -> list[Question]:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: is no text in UTF-8 (byte {error.start})", "save the file as UTF-8") from None
     found = [_read(f"{path}:{number}", line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not found:
+        raise UsageError(f"{path}: there are no questions", 'write one a line, such as {"prompt": "hello"}')
     problems = [item if isinstance(item, Problem) else item.problem() for item in found]
     if any(problems):
         raise ProblemsFound([problem for problem in problems if problem])
     return [item for item in found if isinstance(item, Question)]
+
+
+def _is_text(fields: Mapping[str, Any]) -> bool:
+    """Whether all that is asked can be encoded: neither half of a character, nor bytes that a shell passed on."""
+    try:
+        json.dumps(fields, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read(place: str, line: str) -> Question | Problem:

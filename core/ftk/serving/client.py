@@ -120,7 +120,7 @@ class Client:
 
     def _open(self, path: str, body: Mapping[str, Any] | None, sleep: Sleep = time.sleep) -> HTTPResponse:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
-        request = Request(f"{self.url}/{path}", None if body is None else json.dumps(body).encode(), headers)
+        request = Request(f"{self.url}/{path}", None if body is None else _encoded(body), headers)
         until = time.monotonic() + PATIENCE
         while True:
             try:
@@ -133,6 +133,17 @@ class Client:
                 message = f"nothing answers at {self.url}: {getattr(error, 'reason', error)}"
                 raise UsageError(message, "`ftk serve --list` shows what is served") from None
             sleep(pause)
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    """What a request says.
+
+    :raises UsageError: where it is no text, of which servers make all kinds of things.
+    """
+    try:
+        return json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise UsageError("what is asked is no text in UTF-8", "write whole characters, in that encoding") from None
 
 
 def _is_name(host: str) -> bool:
