@@ -25,7 +25,7 @@ def train(run: Run, data: StagedData, model: PreparedModel, environment: str) ->
     """
     output = run.path(run.training_folder)
     if not (output / RESULT).exists():
-        resumes = remove_torn_checkpoints(output)
+        resumes = remove_torn_checkpoints(output, run.notice)
         prepared = Prepared(run, data)
         prepared.bring()
         write_engine_config(run, data, run.accelerator().kind == "cpu", resumes)
