@@ -104,7 +104,9 @@ class Chat:
 
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> Sequence[Segment]:
         """Nothing yet but what is wrong with a row: only the tokenizer knows its template."""
-        _trained_turns(Reader(options), row, options, train_on_inputs)
+        reader = Reader(options)
+        _trained_turns(reader, row, options, train_on_inputs)
+        reader.tools(row)
         return []
 
 
@@ -133,7 +135,7 @@ def _is_blank(turn: Turn) -> bool:
 
 def _is_trained(turn: Turn, by_role: bool) -> bool:
     if turn.trained is not None:
-        return bool(turn.trained)
+        return turn.trained
     if turn.content_detail is not None or turn.thinking_detail is not None:
         return bool(turn.content_detail or turn.thinking_detail)
     return by_role

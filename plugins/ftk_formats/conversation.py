@@ -7,6 +7,7 @@ from typing import Any
 
 from ftk.plugin import RowError
 from ftk_formats import fields
+from ftk_formats.train_detail import Detail, read_details
 
 ROLES = {"human": "user", "gpt": "assistant", **{name: name for name in ("user", "assistant", "system", "tool")}}
 """What the roles in data mean, where the config does not say it."""
@@ -20,9 +21,6 @@ THOUGHTS = (
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
 )
 SOLUTION = ("<|begin_of_solution|>", "<|end_of_solution|>")
-
-Detail = Mapping[str, Any]
-"""A stretch of a text: `begin_offset` and `end_offset` (of its last character), and `train`."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class Reader:
 
         :raises RowError: when they are none that a template could take.
         """
-        row = without_none(row)
+        row = _without_none(row)
         field = self._options["field_messages"]
         turns = [self._turn(item, f"{field}[{number}]") for number, item in enumerate(_messages(row, field))]
         system = row.get(self._options["field_system"])
@@ -89,7 +87,7 @@ class Reader:
         tools = row.get(field)
         if tools is None:
             return None
-        tools = _parsed(without_none(tools), f"`{field}`")
+        tools = _parsed(_without_none_in(tools, field), f"`{field}`")
         if not isinstance(tools, list):
             raise RowError(f"the field `{field}` is {fields.shown(tools)}", "write it as a list of objects")
         for tool in tools:
@@ -110,10 +108,19 @@ class Reader:
         details = [_join_parts(message, key, place) for key in ("content", self.thinking)]
         self._check_content(message, place)
         if "tool_calls" in message:
-            message["tool_calls"] = [_tool_call(call, place) for call in message["tool_calls"]]
-        trained = item.get(self._options.get("message_field_training"))
-        detail = item.get(self._options.get("message_field_training_detail"))
+            message["tool_calls"] = _tool_calls(message["tool_calls"], place)
+        trained, detail = self._training(item, message, place)
         return Turn(message, trained, details[0] or detail, details[1])
+
+    def _training(
+        self, item: Mapping[str, Any], message: Mapping[str, Any], place: str
+    ) -> tuple[bool | None, list[Detail] | None]:
+        """What a message says about its training: as a whole, and by stretches of its content."""
+        whole, parts = (self._options.get(f"message_field_training{suffix}") for suffix in ("", "_detail"))
+        trained = fields.flag(item[whole], f"`{whole}` of `{place}`") if whole in item else None
+        if parts not in item:
+            return trained, None
+        return trained, read_details(item[parts], message.get("content") or "", f"`{parts}` of `{place}`")
 
     def _role(self, given: Any, place: str) -> str:
         if given is None:
@@ -132,11 +139,22 @@ class Reader:
             raise RowError(f"the content of `{place}` is {fields.shown(content)}, not text", "put it in quotes")
 
 
-def without_none(value: Any) -> Any:
+def _without_none(row: Mapping[str, Any]) -> dict[str, Any]:
     """A copy without fields that are null, which tables of rows with other fields bring along."""
+    return {name: _without_none_in(value, name) for name, value in row.items() if value is not None}
+
+
+def _without_none_in(value: Any, name: str) -> Any:
+    try:
+        return _present(value)
+    except RecursionError:
+        raise RowError(f"the field `{name}` is nested too deep", "mend it, or remove the row") from None
+
+
+def _present(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: without_none(item) for key, item in value.items() if item is not None}
-    return [without_none(item) for item in value] if isinstance(value, list) else value
+        return {key: _present(item) for key, item in value.items() if item is not None}
+    return [_present(item) for item in value] if isinstance(value, list) else value
 
 
 def _messages(row: Mapping[str, Any], field: str) -> list[Any]:
@@ -152,8 +170,14 @@ def _parsed(value: Any, what: str) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RowError(f"{what} is no JSON: {error}", "mend it, or write it as a list or object") from None
+
+
+def _tool_calls(calls: Any, place: str) -> Any:
+    if not isinstance(calls, list) and calls:
+        raise RowError(f"`tool_calls` of `{place}` is {fields.shown(calls)}, not a list", "write a list of objects")
+    return [_tool_call(call, place) for call in calls or ()]
 
 
 def _tool_call(call: Any, place: str) -> Any:
@@ -187,14 +211,14 @@ def _join_parts(message: dict[str, Any], key: str, place: str) -> list[Detail] |
     text, says = "", False
     details: list[Detail] = []
     for part in parts:
+        what = f"a part of the `{key}` of `{place}`"
         if not isinstance(part, dict):
-            raise RowError(f"a part of the `{key}` of `{place}` is {fields.shown(part)}", "write objects with `text`")
+            raise RowError(f"{what} is {fields.shown(part)}", "write objects with `text`")
         piece = str(part.get("text") or part.get("content") or part.get("value") or "")
-        given = part.get("train", part.get("weight"))
-        says = says or given is not None
+        says = says or "train" in part or "weight" in part
+        trained = fields.flag(part.get("train", part.get("weight", True)), f"`train` or `weight` of {what}")
         if piece:
-            end = len(text) + len(piece) - 1
-            details.append({"begin_offset": len(text), "end_offset": end, "train": given is None or bool(given)})
+            details.append({"begin_offset": len(text), "end_offset": len(text) + len(piece) - 1, "train": trained})
         text += piece
     message[key] = text
     return details if says else None

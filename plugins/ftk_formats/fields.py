@@ -37,7 +37,14 @@ def answer(row: Mapping[str, Any], field: str) -> str:
     """
     if isinstance(row, Asked):
         return ""
-    value = text(row, field)
+    return written(text(row, field), field)
+
+
+def written(value: str, field: str) -> str:
+    """An answer in a field.
+
+    :raises RowError: when it is blank.
+    """
     if not value.strip():
         raise RowError(f"the field `{field}` is empty", "write an answer, or remove the row")
     return value
@@ -54,6 +61,17 @@ def items(row: Mapping[str, Any], field: str) -> list[Any]:
     if not isinstance(value, list) or not value:
         raise RowError(f"the field `{field}` is {shown(value)}, not a list with items", "write it as a JSON list")
     return value
+
+
+def flag(value: Any, what: str) -> bool:
+    """A value that is true or false, or a number that stands for one of them.
+
+    :param what: the value, for a person.
+    :raises RowError: when it is another; text such as "false" would count as true.
+    """
+    if not isinstance(value, bool | int | float) or value not in (0, 1):
+        raise RowError(f"{what} is {shown(value)}, neither true nor false", "write true or false, without quotes")
+    return bool(value)
 
 
 def first(row: Mapping[str, Any], *wanted: str) -> str:

@@ -89,6 +89,14 @@ def content(row: Mapping[str, Any], field: str, number: int) -> str:
     return found
 
 
+def answer(row: Mapping[str, Any], field: str, number: int) -> str:
+    """The content of a message that is learned.
+
+    :raises RowError: when it is blank too.
+    """
+    return fields.written(content(row, field, number), field)
+
+
 def _pair(question: str) -> Read:
     def read(row: Mapping[str, Any], markup: Markup) -> Pair:
         answers = (fields.answer(row, name) + markup.end for name in ("chosen", "rejected"))
@@ -99,17 +107,17 @@ def _pair(question: str) -> Read:
 
 def _any_pair(row: Mapping[str, Any], markup: Markup) -> Pair:
     question = fields.first(row, "prompt", "input", "question", "instruction")
-    answers = (fields.answer(row, fields.first(row, name, f"{name}_response")) for name in ("chosen", "rejected"))
-    return Pair(_asked(row, question, markup), *(answer + markup.end for answer in answers))
+    names = (fields.first(row, name, f"{name}_response") for name in ("chosen", "rejected"))
+    return Pair(_asked(row, question, markup), *(fields.answer(row, name) + markup.end for name in names))
 
 
 def _pair_of_chats(row: Mapping[str, Any], markup: Markup) -> Pair:
-    answers = (content(row, name, 1) + markup.end for name in ("chosen", "rejected"))
+    answers = (answer(row, name, 1) + markup.end for name in ("chosen", "rejected"))
     return Pair(markup.prompt(("user", content(row, "chosen", 0))), *answers)
 
 
 def _pair_of_answers(row: Mapping[str, Any], markup: Markup) -> Pair:
-    answers = (content(row, name, 1) + markup.end for name in ("chosen", "rejected"))
+    answers = (answer(row, name, 1) + markup.end for name in ("chosen", "rejected"))
     return Pair(_asked(row, "prompt", markup), *answers)
 
 
@@ -132,9 +140,10 @@ def _unpaired(question: str) -> Read:
 
 
 def _unpaired_chat(row: Mapping[str, Any], markup: Markup) -> Unpaired:
-    history = enumerate(fields.items(row, "completion")[:-1])
-    turns = [(str(item.get("role")), content(row, "completion", number)) for number, item in history]
-    return Unpaired(markup.prompt(*turns), content(row, "completion", -1) + markup.end, label(row))
+    history = fields.items(row, "completion")[:-1]
+    said = [content(row, "completion", number) for number in range(len(history))]
+    turns = [(fields.text(item, "role"), text) for item, text in zip(history, said, strict=True)]
+    return Unpaired(markup.prompt(*turns), answer(row, "completion", -1) + markup.end, label(row))
 
 
 READERS: Mapping[str, Mapping[str, Read]] = {

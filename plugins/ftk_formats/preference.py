@@ -15,7 +15,7 @@ from ftk.plugin import (
 from ftk_formats import fields
 from ftk_formats.chat import MESSAGE_OPTIONS, TEMPLATE_OPTIONS
 from ftk_formats.instructions import NO_OPTIONS
-from ftk_formats.markup import content, label
+from ftk_formats.markup import answer, content, label
 from ftk_formats.rendered import common, render
 from ftk_formats.user_defined import TEXT, fill, template
 
@@ -23,6 +23,9 @@ STAND_IN = {"role": "user", "content": "[[dummy_message]]"}
 """A question before an answer that is rendered by itself."""
 
 ROLES = {name: name for name in ("user", "assistant", "system", "tool")}
+
+ASKING = ("user", "system", "tool")
+"""Roles that give no answers; a template may have names of its own for whoever does."""
 
 Message = dict[str, str]
 
@@ -63,13 +66,13 @@ class ChatPairs:
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> Pair:
         """The conversation up to the answers, and what the template writes for each of these."""
         reader = _Reader(options)
-        chosen, rejected = (reader.messages(row, options[key]) for key in ("field_chosen", "field_rejected"))
+        chosen, rejected = (reader.answered(row, options[key]) for key in ("field_chosen", "field_rejected"))
         asked = chosen[:-1] if self._whole else reader.messages(row, options["field_messages"], "user")
         if not asked:
             raise RowError("there is no message before the answers", "begin the conversation with a question")
         if self._template is None:
             return Pair("", "", "")
-        return Pair(self._render(asked, True), *(self._answer(answer[-1]) for answer in (chosen, rejected)))
+        return Pair(self._render(asked, True), *(self._answer(messages[-1]) for messages in (chosen, rejected)))
 
     def _answer(self, message: Message) -> str:
         """The answer from its content on, which may be looked for only behind what the template writes before it."""
@@ -109,14 +112,27 @@ class _Reader:
         found = [value] if isinstance(value, dict) else fields.items(row, field)
         return [self._message(item, field) for item in found]
 
+    def answered(self, row: Mapping[str, Any], field: str) -> list[Message]:
+        """The messages of a field that ends with an answer.
+
+        :raises RowError: when it does not.
+        """
+        messages = self.messages(row, field)
+        role = messages[-1]["role"]
+        if role in ASKING:
+            raise RowError(f"the last message of `{field}` is by `{role}`", "let it end with the assistant's answer")
+        fields.written(messages[-1]["content"], field)
+        return messages
+
     def _message(self, item: Any, field: str) -> Message:
         said = item.get(self._content) if isinstance(item, dict) else None
         if not isinstance(said, str):
             message = f"a message of `{field}` is {fields.shown(item)}"
             raise RowError(message, f"write it with `{self._role}` and `{self._content}`")
-        role = self._roles.get(item.get(self._role))
+        given = item.get(self._role)
+        role = self._roles.get(given) if isinstance(given, str) else None
         if role is None:
-            message = f"a message of `{field}` has the unknown role {item.get(self._role)!r}"
+            message = f"a message of `{field}` has the unknown role {fields.shown(given)}"
             raise RowError(message, f"one of {', '.join(self._roles)}; or say what it means with `roles`")
         return {"role": role, "content": said}
 
@@ -141,7 +157,7 @@ class OrpoChat:
         asked = self._asked(row)
         prompt = _text(self._template, asked, True)
         whole = [
-            _text(self._template, [*asked, {"role": "assistant", "content": content(row, name, -1)}], False)
+            _text(self._template, [*asked, {"role": "assistant", "content": answer(row, name, -1)}], False)
             for name in ("chosen", "rejected")
         ]
         return Pair(prompt, *(text[len(prompt) :] for text in whole))

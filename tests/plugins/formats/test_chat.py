@@ -24,6 +24,14 @@ TEMPLATE = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{{ eos_token }}{
 Learn = Callable[..., str]
 
 
+def nested(depth: int) -> Any:
+    """A list in a list, and so on."""
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> RowTokenizer:
     """A tokenizer whose tokens are characters, with `</s>` at the end."""
@@ -146,12 +154,67 @@ def test_thoughts_are_split_off(tokens: Callable[..., TokenisedRow], tokenizer: 
         ({"messages": [{"role": "user", "content": 3}]}, "the content of `messages[0]` is 3, not text"),
         ({"messages": TALK[:2]}, "no message is trained (roles: system, user)"),
         ({"messages": [TALK[1], {"role": "assistant", "content": " "}]}, "a message of the role `assistant` is empty"),
+        ({"messages": "[" * 200_000}, "`messages` is no JSON: maximum recursion depth"),
+        ({"messages": nested(5000)}, "the field `messages` is nested too deep"),
+        ({"messages": TALK, "tools": "[" * 200_000}, "`tools` is no JSON: maximum recursion depth"),
+        ({"messages": TALK, "tools": nested(5000)}, "the field `tools` is nested too deep"),
+        ({"messages": TALK, "tools": {"name": "t"}}, "the field `tools` is {'name': 't'}"),
+        ({"messages": [TALK[1], {**TALK[2], "tool_calls": 5}]}, "`tool_calls` of `messages[1]` is 5, not a list"),
+        (
+            {"messages": [TALK[1], {"role": "assistant", "content": [{"text": "a", "train": "false"}]}]},
+            "`train` or `weight` of a part of the `content` of `messages[1]` is 'false', neither true nor false",
+        ),
     ],
 )
 def test_a_bad_conversation_is_told(row: Any, message: str) -> None:
     with pytest.raises(RowError) as caught:
         FORM.segments(row, options_of(), False)
     assert message in caught.value.message
+
+
+SAYING = {"message_field_training": "learn", "message_field_training_detail": "parts"}
+
+
+@pytest.mark.parametrize("said", ["false", "", 2, 0.5, [], {}])
+def test_whether_a_message_is_trained_is_true_or_false(said: Any) -> None:
+    with pytest.raises(RowError) as caught:
+        FORM.segments({"messages": [TALK[1], {**TALK[2], "learn": said}]}, options_of(**SAYING), False)
+    assert caught.value.message == f"`learn` of `messages[1]` is {said!r}, neither true nor false"
+
+
+@pytest.mark.parametrize(("said", "expected"), [(1, "one?</s>.uno</s>"), (0.0, "uno</s>"), (None, "uno</s>")])
+def test_zero_and_one_mean_false_and_true(learned: Learn, said: Any, expected: str) -> None:
+    assert learned([{**TALK[1], "learn": said}, TALK[2]], **SAYING) == expected
+
+
+def stretch(begin: Any, end: Any, train: Any = True) -> dict[str, Any]:
+    return {"begin_offset": begin, "end_offset": end, "train": train}
+
+
+@pytest.mark.parametrize(
+    ("detail", "message"),
+    [
+        (5, " is 5, not a list"),
+        ("x", " is 'x', not a list"),
+        (["x"], "[0] is 'x'"),
+        ([{"begin": 0}], "[0] is {'begin': 0}"),
+        ([stretch(0, 0), {"begin_offset": 0, "end_offset": 0}], "[1] is {'begin_offset': 0, 'end_offset': 0}"),
+        ([stretch(1, 0)], "[0] goes from 1 to 0 in a text of 3 characters"),
+        ([stretch(-5, 1, train=False)], "[0] goes from -5 to 1 in"),
+        ([stretch(3, 9)], "[0] goes from 3 to 9 in"),
+        ([stretch(0, "1")], "[0] goes from 0 to '1' in"),
+        ([stretch(0, float("nan"))], "[0] goes from 0 to nan in"),
+        ([stretch(0, 1, train="false")], "[0].train is 'false', neither true nor false"),
+    ],
+)
+def test_a_stretch_that_is_none_is_told(detail: Any, message: str) -> None:
+    with pytest.raises(RowError) as caught:
+        FORM.segments({"messages": [TALK[1], {**TALK[2], "parts": detail}, *TALK[3:]]}, options_of(**SAYING), False)
+    assert caught.value.message.startswith(f"`parts` of `messages[1]`{message}")
+
+
+def test_a_stretch_may_end_behind_its_text(learned: Learn) -> None:
+    assert learned([TALK[1], {**TALK[2], "parts": [stretch(1.0, 100)]}], **SAYING) == "no</s>"
 
 
 def test_what_the_template_refuses_is_a_bad_row(tokens: Callable[..., TokenisedRow]) -> None:

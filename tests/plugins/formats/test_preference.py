@@ -8,10 +8,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from ftk.plugin import Pair, ProblemsFound, RowError, RowTokenizer, TokenisedPair, Unpaired, UsageError
+from ftk.plugin import Pair, ProblemsFound, RowError, RowTokenizer, TokenisedPair, Unpaired, UsageError, complete
 from ftk_formats.plugin import dataset_formats, stage_data
 
 FORMS = {form.name: form for form in dataset_formats()}
+
+TALK = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "c"}]
+EMPTY = [TALK[0], {**TALK[1], "content": " "}]
 
 PAIRS = [{"prompt": f"w{n} w1 ", "chosen": "w2 w3", "rejected": "w4"} for n in range(5)]
 
@@ -76,11 +79,24 @@ def test_markup_is_written_around_the_texts() -> None:
         ("kto.chatml.intel", {"question": "q", "completion": "c", "label": 1}, "the field `label` is 1"),
         ("orpo.chat_template.argilla", {"chosen": [1]}, "`chosen` has an odd number of messages"),
         ("kto.passthrough.default", {"prompt": "p", "completion": " "}, "the field `completion` is empty"),
+        ("kto.chatml.argilla_chat", {"completion": ["x", *TALK]}, "the field `completion` has no message 0"),
+        ("kto.chatml.argilla_chat", {"completion": [{"content": "x"}, *TALK]}, "the field `role` is missing"),
+        *(
+            (name, {"prompt": "p", "completion": EMPTY, "chosen": TALK, "rejected": EMPTY}, "the field `.*` is empty")
+            for name in (
+                *("dpo.chatml.argilla_chat", "dpo.chatml.ultra", "kto.chatml.argilla_chat"),
+                *("orpo.chat_template.argilla", "dpo.chat_template.argilla_chat", "dpo.chat_template.default"),
+            )
+        ),
+        ("dpo.chat_template.argilla_chat", {"chosen": TALK[:1], "rejected": TALK}, "message of `chosen` is by `user`"),
+        ("dpo.chat_template.default", {"chosen": "c", "rejected": TALK[0]}, "message of `rejected` is by `user`"),
+        ("dpo.chat_template.default", {"chosen": {**TALK[0], "role": ["x"]}}, r"`chosen` has the unknown role \['x'\]"),
     ],
 )
 def test_a_bad_pair_is_told(name: str, row: Any, message: str) -> None:
+    form = FORMS[name]
     with pytest.raises(RowError, match=message):
-        FORMS[name].segments(row, {}, False)
+        form.segments(row, complete({}, form.schema), False)
 
 
 def test_a_template_that_is_missing_is_told(make_run: Callable[..., Any]) -> None:
