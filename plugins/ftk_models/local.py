@@ -1,13 +1,21 @@
 """Base models that lie on this machine."""
 
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
 from ftk.plugin import Artifact, FetchedModel, FtkError, Run, UsageError, files, is_there
-from ftk_models.whole import find_damage
+from ftk_models.whole import TOKENIZER, find_damage
 
 MAGIC = b"GGUF"
 """What a .gguf file begins with."""
+
+HEADER = struct.Struct("<4sIQQ")
+"""Then come its version, and how many tensors and settings it has
+(https://github.com/ggml-org/ggml/blob/master/docs/gguf.md)."""
+
+VOCABULARIES = (TOKENIZER, "vocab*", "*.model", "*.spm", "*.tiktoken", "tekken.json")
+"""Names of files of which a tokenizer has one at least."""
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx")
 """Endings of what a tokenizer has no need of."""
@@ -25,14 +33,22 @@ def find_problem(ref: str) -> str | None:
     if not is_there(path):
         return f"there is no folder or file {ref}"
     if path.is_file():
-        return None if path.suffix == ".gguf" and _begins(path, MAGIC) else f"{ref} is no .gguf file"
-    damage = find_damage(path)
+        return _file_problem(path, ref)
+    damage = find_damage(path) or _no_tokenizer(path)
     return f"the folder {ref} holds no whole model: {damage}" if damage else None
 
 
-def _begins(path: Path, start: bytes) -> bool:
+def _file_problem(path: Path, ref: str) -> str | None:
     with path.open("rb") as stream:
-        return stream.read(len(start)) == start
+        start = stream.read(HEADER.size)
+    if path.suffix != ".gguf" or not start.startswith(MAGIC):
+        return f"{ref} is no .gguf file"
+    tensors = HEADER.unpack(start)[2] if len(start) == HEADER.size else 0
+    return None if tensors else f"{ref} is cut short or damaged"
+
+
+def _no_tokenizer(folder: Path) -> str | None:
+    return None if any(item for name in VOCABULARIES for item in folder.glob(name)) else f"{TOKENIZER} is missing"
 
 
 def fetch(run: Run, ref: str, tokenizer_only: bool) -> FetchedModel:

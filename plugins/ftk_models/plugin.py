@@ -84,8 +84,8 @@ def check(config: Config, formats: Mapping[str, DatasetFormat]) -> Sequence[Prob
 
 @hookimpl
 def advice() -> Sequence[Advice]:
-    """What goes wrong with downloads."""
-    return package.ADVICE
+    """What goes wrong with downloads and conversions."""
+    return (*package.ADVICE, prepare.ADVICE)
 
 
 @hookimpl

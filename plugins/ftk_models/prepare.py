@@ -1,10 +1,16 @@
 """Make a fetched model ready: converted where its kind needs that, and checked to be whole."""
 
-from ftk.plugin import PYTHON, Artifact, Command, FetchedModel, PreparedModel, Resources, Run
+from ftk.plugin import PYTHON, Advice, Artifact, Command, FetchedModel, PreparedModel, Resources, Run
 from ftk_models.whole import refuse_damaged
 
 CONVERTER_REVISION = 1
 """Raised when the converters would write other files from the same model."""
+
+ADVICE = Advice(
+    r"(the base model has no tokenizer that can be read: .*)",
+    r"\1",
+    "fetch or copy the model again with its tokenizer (tokenizer.json, tokenizer_config.json)",
+)
 
 
 def prepare_model(run: Run) -> PreparedModel:

@@ -13,6 +13,8 @@ HEADER = 8
 
 TOKENIZER = "tokenizer.json"
 
+BESIDE = ("tokenizer_config.json", "special_tokens_map.json")
+"""What else is read of a tokenizer, where it is there."""
 
 INDEX = "model.safetensors.index.json"
 
@@ -37,7 +39,7 @@ def find_damage(folder: Path) -> str | None:
         return "config.json is damaged"
     if not found.get("model_type"):
         return "config.json names no model_type"
-    return _weights_damage(folder) or _mismatch(folder, found)
+    return _weights_damage(folder) or _tokenizer_damage(folder, found)
 
 
 def _mapping(path: Path) -> dict[str, Any] | None:
@@ -76,14 +78,27 @@ def _named_shards(folder: Path) -> dict[str, set[str]]:
     return shards
 
 
-def _mismatch(folder: Path, config: Mapping[str, Any]) -> str | None:
+def _tokenizer_damage(folder: Path, config: Mapping[str, Any]) -> str | None:
+    """A file of the tokenizer that is none, or a tokenizer that is another model's.
+
+    A model may have one of an older kind, without a `tokenizer.json`.
+    """
+    damaged = [name for name in BESIDE if (folder / name).is_file() and _mapping(folder / name) is None]
+    if damaged or not (folder / TOKENIZER).is_file():
+        return f"{damaged[0]} is damaged" if damaged else None
+    model = (_mapping(folder / TOKENIZER) or {}).get("model")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    if not isinstance(vocabulary, dict | list):
+        return f"{TOKENIZER} is damaged"
+    return _mismatch(len(vocabulary), config)
+
+
+def _mismatch(tokens: int, config: Mapping[str, Any]) -> str | None:
     """A tokenizer with more tokens than the model has embeddings for, which is another model's.
 
     Tokens that were added to the vocabulary do not count: many a model came out with one more than it was trained on.
     """
     embeddings = (config.get("text_config") or config).get("vocab_size")
-    vocabulary = ((_mapping(folder / TOKENIZER) or {}).get("model") or {}) if (folder / TOKENIZER).is_file() else {}
-    tokens = len(vocabulary.get("vocab") or ())
     if not isinstance(embeddings, int) or tokens <= embeddings:
         return None
     return f"{TOKENIZER} knows {tokens} tokens, and config.json {embeddings}: they are of different models"

