@@ -317,6 +317,18 @@ def test_set_with_a_value_that_is_no_yaml_is_refused() -> None:
         parse_set("lora_r=[1")
 
 
+def test_set_of_one_key_does_not_drop_another() -> None:
+    with pytest.raises(UsageError, match=r"^--set lora_r: after the value stands `lora_alpha`\n.*an option of its own"):
+        parse_set("lora_r=8\nlora_alpha: 3")
+    assert parse_set("x=\n  a: 1\n  b: 2").value == {"a": 1, "b": 2}
+
+
+def test_a_number_in_set_may_be_a_key(problems: Callable[..., list[str]]) -> None:
+    for item in ("0=3", "5.a=1", "5.0.a=1"):
+        (problem,) = problems(CONFIG, item)
+        assert problem.startswith(f"--set {item.partition('=')[0]}: `{item[0]}` is read by nothing")
+
+
 def test_set_reaches_inside_and_makes_the_mappings_on_its_way(resolved: Resolve) -> None:
     config = resolved(CONFIG, "datasets.0.type.field_input=context", "ftk.resources.timeout=1h")
     assert config["datasets"][0]["type"] == {"field_output": "answer", "field_input": "context"}

@@ -58,9 +58,9 @@ class Changes:
 
 def _gpus(text: str | None) -> Any:
     """What `--gpu` names: a list, written as in YAML, or one as it stands."""
-    from ftk.config.marked_yaml import read_yaml
+    from ftk.config.overrides import read_value
 
-    return read_yaml(f"value: {text}", "--gpu").values["value"] if text and text.startswith("[") else text
+    return read_value(text, "--gpu") if text and text.startswith("[") else text
 
 
 def config_options(function: F) -> F:

@@ -48,7 +48,19 @@ def parse_set(text: str) -> Override:
     steps = key.strip().replace("[", ".").replace("]", "").split(".")
     path = tuple(int(step) if step.isdecimal() else step for step in steps)
     origin = f"--set {key}"
-    return Override(path, read_yaml(f"value: {value}", origin).values["value"], origin)
+    return Override(path, read_value(value, origin), origin)
+
+
+def read_value(text: str, origin: str) -> Any:
+    """The YAML value that an option gives.
+
+    :raises UsageError: when it is no YAML, or goes on with keys of its own.
+    """
+    values = read_yaml(f"value: {text}", origin).values
+    value = values.pop("value")
+    if values:
+        raise UsageError(f"{origin}: after the value stands `{min(values)}`", "give each key by an option of its own")
+    return value
 
 
 def environment_overrides() -> list[Override]:
@@ -80,24 +92,35 @@ def _copy(value: Any) -> Any:
 
 def _put(target: Any, path: KeyPath, value: Any) -> None:
     for step in path[:-1]:
-        if isinstance(target, dict) and target.get(step) is None:
-            target[step] = {}
-        target = target[step]
+        target = _inner(target, str(step)) if isinstance(target, dict) else target[step]
     if isinstance(target, list):
         target[int(path[-1])] = value
     else:
         target[str(path[-1])] = value
 
 
+def _inner(mapping: dict[str, Any], key: str) -> Any:
+    """What a mapping has by this key; a mapping that is put there, where it has nothing."""
+    if mapping.get(key) is None:
+        mapping[key] = {}
+    return mapping[key]
+
+
+def _named(path: KeyPath) -> tuple[str, ...]:
+    """A path as it is typed: `0` may be the first of a list, or a key."""
+    return tuple(map(str, path))
+
+
 def placer(raw: MarkedYaml, overrides: Sequence[Override]) -> Place:
     """Names the place of a value: its line in the file, or the override that gives it."""
-    origins = {override.path: override.origin for override in overrides}
+    origins = {_named(override.path): override.origin for override in overrides}
 
     def place(path: KeyPath) -> str:
-        for length in range(len(path), 0, -1):
-            if path[:length] in origins:
-                return origins[path[:length]]
-        inside = next((origin for inner, origin in origins.items() if inner[: len(path)] == path), None)
+        named = _named(path)
+        for length in range(len(named), 0, -1):
+            if named[:length] in origins:
+                return origins[named[:length]]
+        inside = next((origin for inner, origin in origins.items() if inner[: len(named)] == named), None)
         return inside if inside and path and path not in raw.lines else raw.place(path)
 
     return place
