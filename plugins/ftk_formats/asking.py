@@ -7,7 +7,7 @@ from ftk.plugin import ChatTemplate, RowError, Segment, TemplateRefusal
 from ftk_formats.conversation import Reader
 
 
-def chat_prompt(reader: Reader, template: ChatTemplate, field: str, row: Mapping[str, Any], **more: Any) -> Segment:
+def chat_prompt(reader: Reader, template: ChatTemplate, field: str, row: Mapping[str, Any], /, **more: Any) -> Segment:
     """The text before the answer to a conversation.
 
     :param field: of the row that holds the messages; without it, each field is a message of the role that it is named

@@ -24,6 +24,9 @@ from ftk_formats.turn_ends import TurnEnds
 ASKING = ("user", "system")
 """Roles whose messages may be empty, also where they are trained."""
 
+FIXED = ("messages", "add_generation_prompt")
+"""Variables of a template that no config sets."""
+
 _TEXT: Schema = {"type": ["string", "null"]}
 _WHICH_ENDS: Schema = {"enum": ["all", "turn", "last", "none", None]}
 
@@ -151,6 +154,8 @@ class _BoundChat:
         self._options = options
         self._reader = Reader(options)
         self._template = tokenizer.chat_template(options.get("chat_template"), options.get("chat_template_jinja"))
+        given = options.get("chat_template_kwargs") or {}
+        self._variables = {name: value for name, value in given.items() if name not in FIXED}
         self._on_eos: str = options["train_on_eos"] or "turn"
         self._on_eot: str = options.get("train_on_eot") or self._on_eos
         self._eot = self._eot_ids(options.get("eot_tokens"), self._template)
@@ -177,7 +182,7 @@ class _BoundChat:
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> TokenisedRow:
         """The conversation as tokens, with the trained turns and their ends labelled."""
         turns, trained = _trained_turns(self._reader, row, self._options, train_on_inputs)
-        variables = {**(self._options.get("chat_template_kwargs") or {})}
+        variables = dict(self._variables)
         if tools := self._reader.tools(row):
             variables["tools"] = tools
         rendered = Rendered(turns, self._template, self._tokenizer, variables)
@@ -199,8 +204,7 @@ class _BoundChat:
 
     def prompt(self, row: Mapping[str, Any], options: Mapping[str, Any]) -> Sequence[Segment]:
         """What comes before the answer to the last message."""
-        variables = {**(self._options.get("chat_template_kwargs") or {})}
-        return [chat_prompt(self._reader, self._template, self._options["field_messages"], row, **variables)]
+        return [chat_prompt(self._reader, self._template, self._options["field_messages"], row, **self._variables)]
 
     def _eos_ids(self) -> set[int]:
         return set() if self._tokenizer.eos is None else {self._tokenizer.eos}

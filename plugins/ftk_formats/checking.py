@@ -20,6 +20,7 @@ from ftk.plugin import (
     kind_of,
     template_problem,
 )
+from ftk_formats.chat import FIXED
 from ftk_formats.holding_out import number_held_out
 from ftk_formats.source import Source, make_source
 
@@ -43,7 +44,7 @@ def find_data_problems(config: Config, formats: Mapping[str, DatasetFormat]) -> 
 
     :param formats: the known formats by name.
     """
-    problems = _template_problems(config, config.values, ())
+    problems = [*_template_problems(config, config.values, ()), *_variable_problems(config, config.values, ())]
     checked = [(item, _check(config, item, formats)) for item in data_sets(config)]
     problems += [problem for _, found in checked for problem in found.problems]
     rows = [found.rows for item, found in checked if item.key == "datasets"]
@@ -71,12 +72,25 @@ def _held_out_problems(config: Config, rows: list[int | None]) -> list[Problem]:
 def _check(config: Config, item: DataSet, formats: Mapping[str, DatasetFormat]) -> _Checked:
     wrong = entry_problems(item.entry, config.get("rl"), formats, config.place, (item.key, item.number))
     wrong += _template_problems(config, item.entry, (item.key, item.number))
+    wrong += _variable_problems(config, item.entry, (item.key, item.number))
     return _Checked(wrong) if wrong or not item.is_local(LOCATED) else _check_files(config, item, formats)
 
 
 def _template_problems(config: Config, values: Mapping[str, Any], path: tuple[str | int, ...]) -> list[Problem]:
     wrong = template_problem(values.get("chat_template"), values.get("chat_template_jinja"))
     return [Problem(config.place((*path, "chat_template")), *wrong)] if wrong else []
+
+
+def _variable_problems(config: Config, values: Mapping[str, Any], path: tuple[str | int, ...]) -> list[Problem]:
+    """Variables of a template that a config sets, but rows and their use decide; to set `false` changes nothing."""
+    given = values.get("chat_template_kwargs")
+    return [
+        Problem(
+            config.place((*path, "chat_template_kwargs", name)), f"`{name}` is not for a config to set", "remove it"
+        )
+        for name in (FIXED if isinstance(given, Mapping) else ())
+        if given.get(name)
+    ]
 
 
 def _check_files(config: Config, item: DataSet, formats: Mapping[str, DatasetFormat]) -> _Checked:

@@ -117,8 +117,8 @@ class Reader:
     ) -> tuple[bool | None, list[Detail] | None]:
         """What a message says about its training: as a whole, and by stretches of its content."""
         whole, parts = (self._options.get(f"message_field_training{suffix}") for suffix in ("", "_detail"))
-        trained = fields.flag(item[whole], f"`{whole}` of `{place}`") if whole in item else None
-        if parts not in item:
+        trained = fields.flag(item[whole], f"`{whole}` of `{place}`") if whole and whole in item else None
+        if not parts or parts not in item:
             return trained, None
         return trained, read_details(item[parts], message.get("content") or "", f"`{parts}` of `{place}`")
 

@@ -64,7 +64,7 @@ class Rendered:
         return render(self._template, messages, **self._variables)
 
 
-def render(template: ChatTemplate, messages: Sequence[Mapping[str, Any]], **variables: Any) -> str:
+def render(template: ChatTemplate, messages: Sequence[Mapping[str, Any]], /, **variables: Any) -> str:
     """The text of a conversation.
 
     :param variables: what the template is told beside the messages.

@@ -103,6 +103,24 @@ def test_what_a_template_refuses_is_told_in_its_words() -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("{{ 1 / 0 }}", "division by zero"),
+        ("{{ 10.0 ** 999 }}", "out of range"),
+        ("{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}", "maximum recursion depth"),
+    ],
+)
+def test_whatever_a_template_raises_is_the_templates(source: str, words: str) -> None:
+    with pytest.raises(TemplateRefusal, match=words):
+        render(source)
+
+
+def test_no_name_of_a_variable_is_in_the_way_of_the_messages() -> None:
+    names = dict.fromkeys(("messages", "self", "source", "template"), "mine")
+    assert ChatTemplate("{{ template }} {{ messages[0].role }}", {}).render(HELLO, **names) == "mine user"
+
+
+@pytest.mark.parametrize(
     ("name", "messages", "variables", "words"),
     [
         ("gemma3", IMAGE, {}, "only text is supported"),
@@ -153,6 +171,8 @@ def test_what_is_wrong_with_a_choice() -> None:
     assert default == ("there is no chat template 'tokenizer_default'", known)
     problem = template_problem("jinja", "{% if %}")
     assert problem is not None and problem[0].startswith("`chat_template_jinja` is no Jinja template")
+    deep = template_problem("jinja", "{% for a in b %}" * 30 + "{% endfor %}" * 30)
+    assert deep is not None and deep[0].startswith("`chat_template_jinja` is no Jinja template")
 
 
 @pytest.mark.parametrize("choice", ["chatml", "tokenizer_default", "tokenizer_default_fallback_chatml"])

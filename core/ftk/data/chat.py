@@ -46,7 +46,7 @@ class ChatTemplate:
         self.source = source
         self.tokens = tokens
 
-    def render(self, messages: Sequence[Mapping[str, Any]], add_generation_prompt: bool = False, **more: Any) -> str:
+    def render(self, messages: Sequence[Mapping[str, Any]], /, add_generation_prompt: bool = False, **more: Any) -> str:
         """The text of a conversation.
 
         :param messages: each with `role` and `content`, and what else the template reads.
@@ -54,14 +54,10 @@ class ChatTemplate:
         :param more: other variables of the template, such as `tools`.
         :raises TemplateRefusal: when the template does not take these messages.
         """
-        import jinja2
-
-        variables = {"tools": None, "documents": None, **self.tokens, **more}
+        talk = {"messages": messages, "add_generation_prompt": add_generation_prompt}
         try:
-            return compiled(self.source).render(
-                messages=messages, add_generation_prompt=add_generation_prompt, **variables
-            )
-        except (jinja2.TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
+            return compiled(self.source).render({"tools": None, "documents": None, **self.tokens, **more, **talk})
+        except Exception as error:  # a template is code of its own, and may raise whatever code does
             raise TemplateRefusal(str(error) or type(error).__name__) from None
 
 
@@ -108,7 +104,7 @@ def _syntax_problem(source: str) -> tuple[str, str] | None:
 
     try:
         compiled(source)
-    except jinja2.TemplateError as error:
+    except (jinja2.TemplateError, SyntaxError, RecursionError) as error:  # Python's own for blocks that go too deep
         return f"`chat_template_jinja` is no Jinja template: {error}", "mend it"
     return None
 

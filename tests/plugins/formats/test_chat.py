@@ -129,6 +129,20 @@ def test_the_template_gets_what_else_a_message_holds(
     assert tokenizer.text(found.input_ids) == '["t"]one?(Eve)3uno()3'
 
 
+def test_a_template_is_never_told_to_ask_of_a_row_with_an_answer(
+    tokens: Callable[..., TokenisedRow], tokenizer: RowTokenizer
+) -> None:
+    template = "{{ messages[0].content }}{{ add_generation_prompt }}"
+    given = {"add_generation_prompt": None}
+    found = tokens(chat_template_jinja=template, chat_template_kwargs=given)
+    assert tokenizer.text(found.input_ids) == "briefFalse"
+
+
+def test_what_a_template_raises_is_a_bad_row(tokens: Callable[..., TokenisedRow]) -> None:
+    with pytest.raises(RowError, match="does not take this conversation: division by zero"):
+        tokens(chat_template_jinja="{{ 1 / 0 }}")
+
+
 def test_thoughts_are_split_off(tokens: Callable[..., TokenisedRow], tokenizer: RowTokenizer) -> None:
     template = "{% for m in messages %}{{ m.content }}({{ m.thought }}){% endfor %}"
     talk = [TALK[1], {"role": "assistant", "content": "<think>\nhm\n</think>\n\nuno"}]

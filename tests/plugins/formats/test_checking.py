@@ -1,6 +1,7 @@
 """Every bad row is told before a run starts, with its line."""
 
 import json
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,19 @@ def test_unknown_keys_of_an_entry_and_unknown_templates_are_told(find: Find) -> 
     ]
     assert "did you mean `path`?" in find([GOOD], CONFIG.replace("    type", "    pth: x\n    type"))[0]
     assert "`datasets[0].shards`" in find([GOOD], CONFIG.replace("    type", "    shards: 2\n    type"))[0]
+
+
+def test_variables_of_a_template_that_no_config_sets_are_told(find: Find) -> None:
+    row = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
+    entry = "datasets:\n  - path: {path}\n    type: chat_template\n    chat_template: chatml\n"
+    for indent in ("", "    "):
+        kwargs = "chat_template_kwargs:\n  messages: 3\n  enable_thinking: false\n  add_generation_prompt: true\n"
+        assert find([row], entry + textwrap.indent(kwargs, indent)) == [
+            "c.yml:6: `messages` is not for a config to set; remove it",
+            "c.yml:8: `add_generation_prompt` is not for a config to set; remove it",
+        ]
+        harmless = kwargs.replace("messages: 3", "size: 3").replace("true", "false")
+        assert find([row], entry + textwrap.indent(harmless, indent)) == []
 
 
 def test_fields_of_single_answers_where_rl_needs_more_are_told_once(find: Find) -> None:
