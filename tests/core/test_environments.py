@@ -185,12 +185,30 @@ def test_only_pip_and_uv_install(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(VARIABLE, name)
         assert isinstance(chosen_installer(), kind)
     monkeypatch.setenv(VARIABLE, "conda")
-    with pytest.raises(FtkError, match="FTK_INSTALLER is 'conda'"):
+    with pytest.raises(UsageError, match="FTK_INSTALLER is 'conda'"):
         chosen_installer()
     monkeypatch.setenv(VARIABLE, "uv")
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(FtkError, match="uv is not on PATH"):
+    with pytest.raises(UsageError, match="uv is not on PATH"):
         chosen_installer()
+
+
+@pytest.mark.parametrize(
+    ("installer", "message", "left"),
+    [("conda", "FTK_INSTALLER is 'conda'", []), ("pip", "Python 9.99 is needed", ["boxed-cpu-{}.lock"])],
+)
+def test_an_environment_that_nobody_can_make_is_not_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installer: str, message: str, left: list[str]
+) -> None:
+    monkeypatch.setenv(VARIABLE, installer)
+    lock = _lock(tmp_path, LOCK.replace("3.11", "9.99"))
+    told: list[str] = []
+    environment = Environment("boxed", (), "", locks={"cpu": lock}, accelerator="cpu")
+    with pytest.raises(FtkError, match=message):
+        Environments(tmp_path / "new").realise(environment, lambda kind, **fields: told.append(kind))
+    assert told == []
+    digest = read_lock(lock).digest
+    assert [item.name for item in tmp_path.glob("new/*")] == [name.format(digest) for name in left]
 
 
 def test_a_disk_that_is_too_small_is_told_before(tmp_path: Path) -> None:

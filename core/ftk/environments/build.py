@@ -10,7 +10,7 @@ from typing import Any
 
 from ftk import files
 from ftk.environments.fitting import fitting, versions_in
-from ftk.environments.installers import Installer, chosen_installer
+from ftk.environments.installers import chosen_installer
 from ftk.environments.installing import InstallerFailed, NoSuchPackage, run
 from ftk.environments.interpreter import missing_modules
 from ftk.environments.lock import Lock, Step
@@ -33,6 +33,7 @@ class Builder:
     :param lock: what is installed.
     :param modules: what must be importable at the end.
     :param tell: is told what goes on.
+    :raises UsageError: when the person chose an installer that is not there.
     """
 
     def __init__(self, name: str, folder: Path, lock: Lock, modules: tuple[str, ...], tell: Tell) -> None:
@@ -41,6 +42,7 @@ class Builder:
         self.lock = lock
         self.modules = modules
         self.tell = tell
+        self.installer = chosen_installer()
         self.python = folder / "bin" / "python"
         self.log = log_of(folder)
 
@@ -53,10 +55,11 @@ class Builder:
         start = time.monotonic()
         files.remove(self.folder)
         self._refuse_full_disk()
+        making = self.installer.make(self.lock.python, self.folder)
         files.write_text(self.log, "")
         self._tell(f"is built, {self.lock.size} MB in {self.folder}")
         try:
-            self._make(descriptor)
+            self._make(making, descriptor)
             self._refuse_missing()
         except BaseException:
             with suppress(OSError):
@@ -77,13 +80,12 @@ class Builder:
                 "free some space (`ftk env list`, `ftk env rm`), or name another folder by FTK_ENVIRONMENTS_DIR",
             )
 
-    def _make(self, descriptor: int) -> None:
-        installer = chosen_installer()
-        self._run("the venv", 0, installer.make(self.lock.python, self.folder), descriptor)
+    def _make(self, making: Sequence[str], descriptor: int) -> None:
+        self._run("the venv", 0, making, descriptor)
         for number, step in enumerate(self.lock.steps, 1):
-            self._install(installer, number, step, descriptor)
+            self._install(number, step, descriptor)
 
-    def _install(self, installer: Installer, number: int, step: Step, descriptor: int) -> None:
+    def _install(self, number: int, step: Step, descriptor: int) -> None:
         lines = self._fitting(step)
         if lines is None:
             self._goes_without(step, "this PyTorch is without CUDA")
@@ -93,7 +95,7 @@ class Builder:
         what = f"step {number} of {len(self.lock.steps)}: {step}"
         self._tell(what)
         try:
-            self._run(what, number, installer.install(self.python, step, requirements), descriptor)
+            self._run(what, number, self.installer.install(self.python, step, requirements), descriptor)
         except NoSuchPackage:
             if not step.optional:
                 raise

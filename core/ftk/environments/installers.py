@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ftk.environments.interpreter import find_python
 from ftk.environments.lock import Step
-from ftk.errors import FtkError
+from ftk.errors import FtkError, UsageError
 
 VARIABLE = "FTK_INSTALLER"
 """`pip` or `uv`."""
@@ -72,14 +72,14 @@ class Uv:
 def chosen_installer() -> Installer:
     """The one that the person chose.
 
-    :raises FtkError: when there is no such one.
+    :raises UsageError: when there is no such one.
     """
     chosen = os.environ.get(VARIABLE) or "pip"
     if chosen == "pip":
         return Pip()
     if chosen != "uv":
-        raise FtkError(f"{VARIABLE} is {chosen!r}", "write `pip` or `uv`")
+        raise UsageError(f"{VARIABLE} is {chosen!r}", "write `pip` or `uv`")
     program = shutil.which("uv")
     if program is None:
-        raise FtkError("uv is not on PATH", f"install it, or unset {VARIABLE}")
+        raise UsageError("uv is not on PATH", f"install it, or unset {VARIABLE}")
     return Uv(program)

@@ -106,9 +106,10 @@ class Environments:
         def waits() -> None:
             tell("environment", name=environment.name, message="another build of it is waited for")
 
+        builder = Builder(environment.name, place.folder, place.lock, environment.modules, tell)
         with files.locked(lock_of(place.folder), when_busy=waits) as descriptor:
             if not made(place.folder):
-                Builder(environment.name, place.folder, place.lock, environment.modules, tell).build(descriptor)
+                builder.build(descriptor)
 
     @contextmanager
     def in_use(self, environment: Environment) -> Iterator[Interpreter]:
