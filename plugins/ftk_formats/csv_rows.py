@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ftk.plugin import RowError, plain_suffix
 from ftk_formats.opening import open_bytes
-from ftk_formats.row import Fields, Row, not_utf8
+from ftk_formats.row import Fields, Row, named_twice, not_utf8
 
 LONGEST = 1 << 30
 """Characters that a field may have; Python's own limit is below that of many documents."""
@@ -29,17 +29,23 @@ def read(path: Path) -> Iterator[Row]:
                 yield Row(line, not_utf8(error))
                 return
             except csv.Error as error:
-                yield Row(line, RowError(f"is no CSV: {error}", 'close the quotes, and write each `"` in them twice'))
+                yield Row(line, _no_csv(error))
                 return
             if not values:
                 continue
             if names is None:
                 names = [name.removeprefix("\ufeff") for name in values]
-                if twice := [name for name in names if names.count(name) > 1]:
-                    yield Row(line, RowError(f"names the field `{twice[0]}` twice", "give one of them another name"))
+                if wrong := named_twice(names):
+                    yield Row(line, wrong)
                     return
             else:
                 yield Row(line, _fields(names, values))
+
+
+def _no_csv(error: csv.Error) -> RowError:
+    if "new-line character" in str(error):
+        return RowError("has a line end that is a CR alone", "save the file with LF as its line ends")
+    return RowError(f"is no CSV: {error}", 'close the quotes, and write each `"` in them twice')
 
 
 def _fields(names: Sequence[str], values: Sequence[str]) -> Fields:

@@ -1,6 +1,6 @@
 """One row of a data file, as every reader gives it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,12 @@ class Row:
 def not_utf8(error: UnicodeDecodeError) -> RowError:
     """What is wrong with text of another encoding."""
     return RowError(f"is no UTF-8 text (byte {error.start})", "save the file as UTF-8")
+
+
+def named_twice(names: Sequence[str]) -> RowError | None:
+    """What is wrong with the names of a table's columns, where one stands twice."""
+    twice = [name for name in names if names.count(name) > 1]
+    return RowError(f"names the field `{twice[0]}` twice", "give one of them another name") if twice else None
 
 
 def object_or_error(value: Any) -> Fields:

@@ -24,6 +24,9 @@ from ftk.plugin import (
 from ftk_formats.row import Row
 from ftk_formats.rows import DataFile
 
+MOST_DIGITS = 18
+"""Digits of a row's number that are read; with as many it is behind the last row of any file."""
+
 _PART = re.compile(r".*\[(?:(\d+)(%?))?:(?:(\d+)(%?))?\]")
 
 
@@ -86,7 +89,8 @@ class Source:
 def _place(number: str | None, percent: str | None, total: int) -> int | None:
     if number is None:
         return None
-    return round(total * int(number) / 100) if percent else int(number)
+    place = int(number.lstrip("0")[:MOST_DIGITS] or "0")
+    return min(round(total * place / 100), total) if percent else place
 
 
 def make_source(

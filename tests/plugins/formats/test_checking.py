@@ -124,6 +124,17 @@ def test_every_bad_row_is_told_until_there_are_too_many(find: Find) -> None:
     assert len(find([3] * 500, CONFIG + "ftk: {data: {max_problems: 3}}\n")) == 4
 
 
+@pytest.mark.parametrize("number", ["9" * 23, "1" + "0" * 5000])
+def test_a_part_may_end_or_begin_behind_all_rows(find: Find, number: str) -> None:
+    def told(part: str) -> list[str]:
+        return find([GOOD, 3], CONFIG.replace("type:\n", f"split: {part}\n    type:\n", 1))
+
+    everything = [told(part) for part in ("train", f"train[:{number}]", f"train[:{number}%]", "train[00:0099]")]
+    assert everything == [everything[0]] * 4 and len(everything[0]) == 1
+    for part in (f"train[{number}:]", f"train[{number}%:]"):
+        assert told(part) == [f"rows.jsonl: has no rows in {part}; choose another part as `split`"]
+
+
 @pytest.mark.parametrize("content", ["", "\n \n"])
 def test_a_file_without_rows_is_told(find: Find, content: str) -> None:
     assert find(content) == ["rows.jsonl: has no rows; write some, or remove the data set"]

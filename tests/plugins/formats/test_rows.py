@@ -59,6 +59,18 @@ def write_stream(path: Path) -> None:
         writer.write_table(table, max_chunksize=2)
 
 
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a table into a file of the kind that its name tells."""
+    if path.suffix == ".parquet":
+        pq.write_table(table, path)
+        return
+    open_writer = pa.ipc.new_stream if path.name == "stream.arrow" else pa.ipc.new_file
+    with open_writer(path, table.schema) as writer:
+        writer.write_table(table)
+
+
+KINDS_OF_TABLES = {"d.parquet": "parquet", "d.arrow": "arrow", "stream.arrow": "arrow"}
+
 KINDS: Mapping[str, tuple[str, Write]] = {
     "rows.jsonl": ("json", write_jsonl),
     "rows.json": ("json", write_list),
@@ -207,9 +219,31 @@ def test_a_column_that_is_named_twice_is_told(tmp_path: Path) -> None:
     assert (row.number, row.fields.message) == (1, "names the field `a` twice")
 
 
+@pytest.mark.parametrize("name", KINDS_OF_TABLES)
+def test_a_column_of_a_table_that_is_named_twice_is_told(name: str, tmp_path: Path) -> None:
+    table = pa.table([pa.array([1]), pa.array([2]), pa.array([3])], names=["a", "b", "a"])
+    write_table(tmp_path / name, table)
+    assert read(tmp_path / name, KINDS_OF_TABLES[name]) == [(f"{name}:row 1", "names the field `a` twice")]
+
+
+@pytest.mark.parametrize("name", KINDS_OF_TABLES)
+@pytest.mark.parametrize(
+    ("kind", "value"), [(pa.timestamp("us"), 2**63 - 1), (pa.timestamp("us", "Nowhere/Atall"), 1)], ids=["late", "zone"]
+)
+def test_a_value_of_a_table_that_python_cannot_represent_is_told(
+    name: str, kind: pa.DataType, value: int, tmp_path: Path
+) -> None:
+    write_table(tmp_path / name, pa.table({"a": ["x", "y", "z"], "at": pa.array([None, value, None], kind)}))
+    first, second, third = read(tmp_path / name, KINDS_OF_TABLES[name])
+    assert (first[1], third[1]) == ({"a": "x", "at": None}, {"a": "z", "at": None})
+    assert second[0] == f"{name}:row 2"
+    assert second[1].startswith(f"the column `at` ({kind}) holds what Python cannot represent: ")
+
+
 @pytest.mark.parametrize(
     ("content", "place", "message"),
     [
+        (b"a,b\r1,2\r3,4\r", "rows.csv:1", "has a line end that is a CR alone"),
         (b"a,b\n1,2\n3\n4,5\n", "rows.csv:3", "has 1 fields, but the first line names 2"),
         (b'a,b\n1,"2\n3,4\n', "rows.csv:2", "is no CSV: "),
         ("a,b\n1,2\né,3\n".encode("latin-1"), "rows.csv:3", "is no UTF-8 text"),
