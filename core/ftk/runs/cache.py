@@ -1,6 +1,8 @@
 """Models and prepared data by content: made once, used by every run."""
 
+import errno
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,8 +29,8 @@ class Cache:
         :raises UsageError: naming the remedy.
         """
         try:
-            with files.locked(self.root / "locks/writable.lock", shared=True):
-                pass
+            if not os.access(files.make_folder(self.root), os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self.root))
         except OSError as error:
             remedy = refusals.remedy_for(error, "name another folder: FTK_CACHE_DIR")
             raise UsageError(f"the cache cannot be written: {refusals.told(error)}", remedy) from None

@@ -62,9 +62,11 @@ def test_no_run_is_made_where_nothing_can_be_written(kept: Ftk, arguments: list[
     _told(kept(*arguments), 2, "the run cannot be written to runs", READ_ONLY, "make it writable", "FTK_RUNS_DIR")
 
 
-def test_no_run_is_made_where_the_cache_cannot_be_written(kept: Ftk, tmp_path: Path) -> None:
-    done = kept("run", "config.yml", FTK_RUNS_DIR=str(tmp_path / "runs"), FTK_CACHE_DIR=str(kept.folder / "new"))
-    _told(done, 2, "the cache cannot be written: ", f"{kept.folder}/new", READ_ONLY, "make it writable")
+@pytest.mark.parametrize(("name", "why"), [("runs", "Permission denied"), ("new", READ_ONLY)])
+def test_no_run_is_made_where_the_cache_cannot_be_written(kept: Ftk, tmp_path: Path, name: str, why: str) -> None:
+    cache = kept.folder / name
+    done = kept("run", "config.yml", FTK_RUNS_DIR=str(tmp_path / "runs"), FTK_CACHE_DIR=str(cache))
+    _told(done, 2, f"the cache cannot be written: {cache}: {why}", "make it writable")
     assert not (tmp_path / "runs").exists()
 
 
