@@ -85,6 +85,16 @@ def assert_nothing_is_left(folder: Path) -> None:
         (["chat", "--model", "x"], "--model and --api-key-env go with --url"),
         (["chat", "--seed", "1"], "they need a --temperature above 0"),
         (["chat", "--raw", "--system", "x"], "--system goes through the chat template"),
+        *(
+            ([*command, "9" * 20], "99999999999999999999 is not in the range")
+            for command in (
+                ["inspect", "x", "--limit"],
+                ["eval", "x", "--rows"],
+                *([command, "--max-new-tokens"] for command in ("eval", "infer", "chat")),
+                *(["infer", "x", "--temperature", "1", option] for option in ("--top-k", "--seed")),
+            )
+        ),
+        (["inspect", ""], "the text is empty; is a variable of the shell unset?"),
         (["cancel"], "Missing argument 'RUN'"),
         (["rm", ""], "the text is empty; is a variable of the shell unset?"),
         (["rm"], "Missing argument 'RUN...'"),

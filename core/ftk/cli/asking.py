@@ -7,12 +7,15 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from ftk.cli.options import TEXT, refuse_beside
+from ftk.cli.options import COUNT, TEXT, refuse_beside
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 DRAWING = ("top_p", "top_k", "seed")
 """The options that mean nothing where the most probable token is taken."""
+
+LARGEST_SEED = 2**63 - 1
+"""Engines and servers take 64 bits."""
 
 
 class _FloatRange(click.FloatRange):
@@ -50,7 +53,7 @@ def asking_options(function: F) -> F:
             ),
             click.option(
                 "--max-new-tokens",
-                type=click.IntRange(1),
+                type=COUNT,
                 default=256,
                 show_default=True,
                 help="Length of an answer.",
@@ -59,8 +62,8 @@ def asking_options(function: F) -> F:
             click.option(
                 "--top-p", type=_FloatRange(0, 1, min_open=True), help="Draw from the tokens with this share."
             ),
-            click.option("--top-k", type=click.IntRange(1), help="Draw from so many tokens."),
-            click.option("--seed", type=click.IntRange(0), help="Draw the same answers each time."),
+            click.option("--top-k", type=COUNT, help="Draw from so many tokens."),
+            click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Draw the same answers each time."),
             click.option(
                 "--stop",
                 type=TEXT,

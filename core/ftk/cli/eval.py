@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from ftk.cli.options import PATH, json_option, place_options, run_argument, trust_option
+from ftk.cli.options import COUNT, PATH, json_option, place_options, run_argument, trust_option
 
 
 @click.command("eval", epilog="Example: ftk eval my-sql --rows 50 --metric my_metrics.py:same_words")
 @run_argument()
 @click.option("--data", type=PATH, help="A file of rows in the run's format, in place of those it held out.")
-@click.option("--rows", type=click.IntRange(1), default=100, show_default=True, help="Take so many rows at most.")
-@click.option("--max-new-tokens", type=click.IntRange(1), help="Length of an answer [ftk.evaluate.max_new_tokens].")
+@click.option("--rows", type=COUNT, default=100, show_default=True, help="Take so many rows at most.")
+@click.option("--max-new-tokens", type=COUNT, help="Length of an answer [ftk.evaluate.max_new_tokens].")
 @click.option(
     "--metric",
     "named",

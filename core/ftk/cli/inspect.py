@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftk.cli.options import add_kept_plugins, json_option, load_plugins_for, open_backend, place_options
+from ftk.cli.options import MOST, TEXT, add_kept_plugins, json_option, load_plugins_for, open_backend, place_options
 from ftk.cli.preparing import Changes, config_options
 
 if TYPE_CHECKING:
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 
 @click.command("inspect", epilog="Example: ftk inspect configs/quickstart.yml --row 41 --ids")
-@click.argument("target", metavar="[CONFIG|RUN]", required=False)
+@click.argument("target", metavar="[CONFIG|RUN]", required=False, type=TEXT)
 @click.option("--row", "numbers", multiple=True, type=click.IntRange(1), help="Show this row; may be repeated.")
 @click.option("--grep", metavar="TEXT", help="Show rows that contain this text.")
 @click.option(
-    "--limit", type=click.IntRange(0), default=3, show_default=True, help="The most rows to show, if none is named."
+    "--limit",
+    type=click.IntRange(0, MOST),
+    default=3,
+    show_default=True,
+    help="The most rows to show, if none is named.",
 )
 @click.option("--ids", is_flag=True, help="Show the id of each token too.")
 @config_options

@@ -57,6 +57,12 @@ PATH = _FilledPath(path_type=Path)
 TEXT = _FilledText()
 """The type of texts of which an empty one says nothing."""
 
+MOST = 10**9
+"""More than there is of anything that is counted; no library counts with what is much larger."""
+
+COUNT = click.IntRange(1, MOST)
+"""The type of how many of something are wanted."""
+
 
 def place_options(function: F) -> F:
     """Where runs live: `--runs-dir` and `--backend`."""
