@@ -20,9 +20,10 @@ from ftk.plugin import (
     kind_of,
     template_problem,
 )
-from ftk_formats.chat import FIXED
+from ftk_formats.chat import FIXED, Chat
 from ftk_formats.holding_out import number_held_out
 from ftk_formats.source import Source, make_source
+from ftk_formats.trained_roles import misspelt_role
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,11 @@ def _template_problems(config: Config, values: Mapping[str, Any], path: tuple[st
 
 def _variable_problems(config: Config, values: Mapping[str, Any], path: tuple[str | int, ...]) -> list[Problem]:
     """Variables of a template that a config sets, but rows and their use decide; to set `false` changes nothing."""
-    given = values.get("chat_template_kwargs")
-    return [
-        Problem(
-            config.place((*path, "chat_template_kwargs", name)), f"`{name}` is not for a config to set", "remove it"
-        )
-        for name in (FIXED if isinstance(given, Mapping) else ())
-        if given.get(name)
-    ]
+    key = "chat_template_kwargs"
+    given = values.get(key)
+    wrong = [name for name in FIXED if given.get(name)] if isinstance(given, Mapping) else []
+    message = "`{}` is not for a config to set"
+    return [Problem(config.place((*path, key, name)), message.format(name), "remove it") for name in wrong]
 
 
 def _check_files(config: Config, item: DataSet, formats: Mapping[str, DatasetFormat]) -> _Checked:
@@ -106,6 +104,8 @@ def _check_files(config: Config, item: DataSet, formats: Mapping[str, DatasetFor
         if _lacks_type(item, source):
             remedy = "name one, such as `type: alpaca`; only rows that hold `input_ids` and `labels` need none"
             return _Checked([Problem(place, "this data set has no `type`", remedy)])
+        if misspelt := _role_problem(config, item, source):
+            return _Checked([misspelt])
         return _check_rows(source, config.get("train_on_inputs", False), config.ftk["data"]["max_problems"])
     except UsageError as error:
         return _Checked([Problem(place, error.message, error.remedy)])
@@ -132,6 +132,20 @@ def _lacks_type(item: DataSet, source: Source) -> bool:
         return False
     first = next((row.fields for _, row in source.rows()), None)
     return isinstance(first, dict) and "input_ids" not in first
+
+
+def _role_problem(config: Config, item: DataSet, source: Source) -> Problem | None:
+    """What is wrong where a role of `roles_to_train` is misspelt: beside another one, no row would tell."""
+    if not isinstance(source.form, Chat):
+        return None
+    rows = (row.fields for _, row in source.rows())
+    wrong = misspelt_role((fields for fields in rows if isinstance(fields, dict)), source.options)
+    if wrong is None:
+        return None
+    number, near = wrong
+    place = config.place((item.key, item.number, "roles_to_train", number))
+    name = source.options["roles_to_train"][number]
+    return Problem(place, f"no message has the role {name!r} of `roles_to_train`", f"did you mean `{near}`?")
 
 
 def row_problems(source: Source, train_on_inputs: bool, most: int) -> list[Problem]:

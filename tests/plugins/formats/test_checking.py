@@ -257,6 +257,39 @@ def test_variables_of_a_template_that_no_config_sets_are_told(find: Find) -> Non
         assert find([row], entry + textwrap.indent(harmless, indent)) == []
 
 
+TALK = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
+CRITIC = {"messages": [*TALK["messages"], {"role": "critic", "content": "c"}]}
+
+
+@pytest.mark.parametrize(
+    ("roles", "near"),
+    [
+        ("user, asistant", "assistant"),
+        ("user, Assistant", "assistant"),
+        ("asistant", "assistant"),
+        ("user, critic", None),
+        ("user, judge", None),
+        ("human, developer", None),
+    ],
+)
+def test_a_role_to_train_that_is_misspelt_is_told(find: Find, roles: str, near: str | None) -> None:
+    text = f"datasets:\n  - path: {{path}}\n    type: chat_template\n    roles_to_train: [{roles}]\n"
+    name = roles.rpartition(" ")[2]
+    message = f"c.yml:4: no message has the role '{name}' of `roles_to_train`; did you mean `{near}`?"
+    assert find([TALK, CRITIC if "crit" in roles else TALK], text) == ([message] if near else [])
+
+
+def test_a_role_of_the_data_may_be_trained_by_the_name_that_it_has_there(find: Find) -> None:
+    text = (
+        "datasets:\n  - path: {path}\n    type: chat_template\n    roles_to_train: [boto, asker]\n"
+        "    roles: {user: [asker], assistant: [bot]}\n"
+    )
+    row = {"messages": [{"role": "asker", "content": "q"}, {"role": "bot", "content": "a"}]}
+    told = "c.yml:4: no message has the role 'boto' of `roles_to_train`; did you mean `bot`?"
+    assert find([row], text) == [told]
+    assert find([row], text.replace("boto", "bot")) == []
+
+
 def test_fields_of_single_answers_where_rl_needs_more_are_told_once(find: Find) -> None:
     [told] = find([GOOD], CONFIG + "rl: dpo\n")
     wanted = "c.yml:3: these are fields of one answer a row, but `rl: dpo` learns from a better and a worse answer"
