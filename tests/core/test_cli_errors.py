@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from errno import EPIPE
 from pathlib import Path
 from typing import Any
 
@@ -315,10 +316,31 @@ def test_the_real_command_ends_so_too(tmp_path: Path, arguments: list[str]) -> N
     assert_nothing_is_left(tmp_path)
 
 
-def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
-    ftk = Path(sys.executable).with_name("ftk")
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["show", "--help"], ["plugins"], ["schema"]])
+def test_a_reader_that_has_enough_is_no_error(tmp_path: Path, arguments: list[str]) -> None:
+    assert unread(tmp_path, arguments, stderr=subprocess.PIPE) == (0, "")
+
+
+def test_news_that_nobody_reads_are_no_success(tmp_path: Path) -> None:
+    """Such as those of `ftk run ... 2>&1 | head -1`, where the run goes on."""
+    assert unread(tmp_path, ["--help"], stderr=subprocess.STDOUT) == (141, None)
+
+
+def unread(folder: Path, arguments: list[str], stderr: int) -> tuple[int, str | None]:
+    """Exit code and error output of a command whose output is a pipe without a reader."""
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([ftk, "--help"], cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True)
+    ftk = Path(sys.executable).with_name("ftk")
+    done = subprocess.run([ftk, *arguments], cwd=folder, stdout=writing, stderr=stderr, text=True)
     os.close(writing)
-    assert done.stderr == ""
+    return done.returncode, done.stderr
+
+
+def test_a_pipe_to_somebody_else_that_breaks_is_told(call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise BrokenPipeError(EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("ftk.hooks.loading.find_plugins", fail)
+    code, output, errors = call("plugins")
+    assert (code, output) == (1, "")
+    assert errors.startswith("error: a process that ftk talks with has ended: [Errno 32] Broken pipe\n")

@@ -2,11 +2,12 @@
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from ftk import __version__
+from ftk.cli.unread import ended_quietly
 
 if TYPE_CHECKING:
     from ftk.errors import FtkError
@@ -40,6 +41,16 @@ COMMANDS = {
 
 class LazyCommands(click.Group):
     """A group that imports the module of a command when the command is called."""
+
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        """The context of a call, where nobody must read all of `ftk --help`."""
+        with ended_quietly():
+            return super().make_context(*arguments, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """What the called command returns, where nobody must read all of its output."""
+        with ended_quietly():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order in which a person meets them."""
