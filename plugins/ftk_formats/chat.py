@@ -173,10 +173,12 @@ class _BoundChat:
         ids = self._tokenizer.encode(token).ids
         if token not in template.source and token != self._tokenizer.tokens.get("eos_token"):
             raise UsageError(
-                f"the chat template never writes the end-of-turn token {token!r}", "name the one it writes"
+                f"eot_tokens: the chat template never writes the end-of-turn token {token!r}", "name the one it writes"
             )
         if len(ids) != 1:
-            raise UsageError(f"the end-of-turn token {token!r} is {len(ids)} tokens", "add it as one under `tokens`")
+            raise UsageError(
+                f"eot_tokens: the end-of-turn token {token!r} is {len(ids)} tokens", "add it as one under `tokens`"
+            )
         return int(ids[0])
 
     def segments(self, row: Mapping[str, Any], options: Mapping[str, Any], train_on_inputs: bool) -> TokenisedRow:

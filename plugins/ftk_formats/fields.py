@@ -21,7 +21,7 @@ def text(row: Mapping[str, Any], field: str) -> str:
     if value is None:
         raise RowError(f"the field `{field}` is null, not text", "write some, or remove the row")
     if not isinstance(value, str):
-        raise RowError(f"the field `{field}` is {value!r}, not text", "put it in quotes")
+        raise RowError(f"the field `{field}` is {shown(value)}, not text", "put it in quotes")
     return value
 
 
@@ -86,5 +86,8 @@ def names(row: Mapping[str, Any]) -> str:
 
 def shown(value: Any) -> str:
     """A value, for a person."""
-    whole = repr(value)
+    try:
+        whole = repr(value)
+    except RecursionError:
+        return f"a {type(value).__name__} that is nested too deep"
     return whole if len(whole) <= 60 else f"{whole[:57]}..."

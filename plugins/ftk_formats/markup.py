@@ -128,7 +128,9 @@ def label(row: Mapping[str, Any], field: str = "label") -> bool:
     """
     found = row.get(field)
     if not isinstance(found, bool):
-        raise RowError(f"the field `{field}` is {found!r}", "write true for a good answer, false for a bad one")
+        raise RowError(
+            f"the field `{field}` is {fields.shown(found)}", "write true for a good answer, false for a bad one"
+        )
     return found
 
 

@@ -31,7 +31,7 @@ def _read(item: Any, length: int, what: str) -> Detail:
     if not isinstance(item, dict) or any(key not in item for key in ("begin_offset", "end_offset", "train")):
         raise RowError(f"{what} is {fields.shown(item)}", f"write an object with {_KEYS}")
     begin, end = item["begin_offset"], item["end_offset"]
-    if not (_is_whole(begin) and _is_whole(end) and 0 <= begin <= end and begin < max(length, 1)):
+    if not (_is_whole(begin) and _is_whole(end) and 0 <= begin <= end and begin < length):
         message = f"{what} goes from {fields.shown(begin)} to {fields.shown(end)} in a text of {length} characters"
         raise RowError(message, "count characters from 0; the end is that of the last one")
     return {"begin_offset": int(begin), "end_offset": int(end), "train": fields.flag(item["train"], f"{what}.train")}

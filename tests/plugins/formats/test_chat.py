@@ -227,6 +227,15 @@ def test_a_stretch_that_is_none_is_told(detail: Any, message: str) -> None:
     assert caught.value.message.startswith(f"`parts` of `messages[1]`{message}")
 
 
+@pytest.mark.parametrize("content", [{"content": ""}, {}])
+def test_a_text_that_is_empty_has_no_stretches(learned: Learn, content: Any) -> None:
+    call = {"role": "assistant", "tool_calls": [{"function": {}}], "reasoning_content": "hm", **content}
+    with pytest.raises(RowError, match="goes from 0 to 0 in a text of 0 characters"):
+        learned([*TALK, {**call, "parts": [stretch(0, 0)]}], **SAYING)
+    template = TEMPLATE.replace("m.content", "(m.content or '')")
+    assert learned([*TALK, {**call, "parts": []}], chat_template_jinja=template, **SAYING) == "uno</s>.dos</s>"
+
+
 def test_a_stretch_may_end_behind_its_text(learned: Learn) -> None:
     assert learned([TALK[1], {**TALK[2], "parts": [stretch(1.0, 100)]}], **SAYING) == "no</s>"
 
@@ -240,8 +249,8 @@ def test_what_the_template_refuses_is_a_bad_row(tokens: Callable[..., TokenisedR
     ("options", "message"),
     [
         ({"chat_template": "tokenizer_default", "chat_template_jinja": None}, "has no chat template"),
-        ({"eot_tokens": ["<end>"]}, "never writes the end-of-turn token '<end>'"),
-        ({"eot_tokens": ["assistant"], "chat_template": "chatml"}, "'assistant' is 9 tokens"),
+        ({"eot_tokens": ["<end>"]}, "^eot_tokens: .* never writes the end-of-turn token '<end>'"),
+        ({"eot_tokens": ["assistant"], "chat_template": "chatml"}, "^eot_tokens: .*'assistant' is 9 tokens"),
         ({"eot_tokens": ["</s>"], "train_on_eot": "all"}, "`train_on_eos` and `train_on_eot` differ"),
     ],
 )

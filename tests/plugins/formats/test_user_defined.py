@@ -67,6 +67,15 @@ def test_fields_have_the_names_that_the_config_gives_them() -> None:
     assert [part.text for part in found] == ["[c|q]", "a"]
 
 
+def test_a_value_that_cannot_be_shown_is_told() -> None:
+    value: list[Any] = []
+    for _ in range(200_000):
+        value = [value]
+    with pytest.raises(RowError) as caught:
+        segments({"instruction": value, "output": "a"})
+    assert caught.value.message == "the field `instruction` is a list that is nested too deep, not text"
+
+
 def test_a_template_may_have_several_lines_and_other_braces() -> None:
     assert prompt({"instruction": "q", "input": "{c}"}, format="{{x}}\n{input}\n{instruction}") == "{x}\n{c}\nq"
 
