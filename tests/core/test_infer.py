@@ -72,3 +72,15 @@ def test_a_line_of_a_talk_that_is_no_utf8_is_told(
         monkeypatch.setattr("sys.stdin", typed)
         talk_with_server("http://127.0.0.1:9", "model", None, Wish(False, None, {}))
     assert capsys.readouterr().err.count("error: what is asked is no text in UTF-8\n") == 2
+
+
+def test_a_terminal_of_another_encoding_ends_no_talk(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours, theirs = os.openpty()
+    os.write(ours, b"\xff\n/quit\n")
+    with os.fdopen(theirs, encoding="utf-8") as typed:
+        monkeypatch.setattr("sys.stdin", typed)
+        talk_with_server("http://127.0.0.1:9", "model", None, Wish(False, None, {}))
+    os.close(ours)
+    assert "error: the line is no text in UTF-8\n" in capsys.readouterr().err

@@ -128,7 +128,7 @@ def _talk(conversation: Conversation, refuse_death: Callable[[], None]) -> None:
         while talking:
             try:
                 with _interruptible():
-                    talking = _goes_on(conversation, lambda: input("> "), refuse_death)
+                    talking = _goes_on(conversation, _typed, refuse_death)
             except KeyboardInterrupt:
                 click.echo("")
     click.echo("")
@@ -161,6 +161,17 @@ def _goes_on(conversation: Conversation, next_line: Callable[[], str], refuse_de
         refuse_death()
         click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
     return True
+
+
+def _typed() -> str:
+    """The line that somebody types.
+
+    :raises UsageError: where the terminal has another encoding.
+    """
+    try:
+        return input("> ")
+    except UnicodeDecodeError:
+        raise UsageError("the line is no text in UTF-8", "set the terminal to that encoding") from None
 
 
 def _next(lines: TextIO) -> str:
