@@ -250,9 +250,17 @@ def test_a_killed_training_goes_on_with_the_same_losses(ftk: Ftk, run: Callable[
     begun = [event["start_step"] for event in ftk.events("training")]
     assert begun[0] == 0 and 4 <= begun[1] < 19
     assert losses(ftk) == undisturbed
-    # What axolotl had made of the rows for the first run was taken over, as its file with a second name.
-    made = [sorted(folder.glob("last_run_prepared/axolotl-*/*/*.arrow")) for folder in (first, ftk.run_folder())]
-    assert made[0] and [path.stat().st_ino for path in made[0]] == [path.stat().st_ino for path in made[1]]
+    # What axolotl had made of the rows for the first run was taken over.
+    logs = [(folder / "logs.txt").read_text() for folder in (first, ftk.run_folder())]
+    assert ["Loading raw datasets" in log for log in logs] == [True, False]
+
+    # Where the last checkpoint is all that is left of a training, nothing is trained any more.
+    adapter = ftk.run_folder() / "lora-out" / "adapter_model.safetensors"
+    trained = adapter.read_bytes()
+    adapter.unlink()
+    ends_well(ftk.start("run", "--resume", "latest"))
+    assert ftk.events("training")[-1]["start_step"] == 20 and losses(ftk) == undisturbed
+    assert adapter.read_bytes() == trained
 
 
 def test_killed_while_axolotl_prepares_its_data_a_run_can_be_finished(ftk: Ftk, run: Callable[..., Any]) -> None:

@@ -136,6 +136,10 @@ class Begin(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """After engine and optimizer were made, and a checkpoint read."""
         self._refuse_another_engine()
+        if state.global_step >= state.max_steps:
+            # The checkpoint is the last one: the trainer would do one step more before it looks.
+            self.trainer._run_epoch = lambda **_: None
+            control.should_training_stop = True
         model = self.trainer.accelerator.unwrap_model(self.trainer.model)
         # ZeRO-3 leaves an empty stand-in for each weight, which knows the true size.
         sizes = [(getattr(w, "ds_numel", w.numel()), w.requires_grad) for w in model.parameters()]
