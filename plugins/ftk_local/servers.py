@@ -30,6 +30,9 @@ from ftk_local.processes import stop
 
 KEEPER = "ftk_local.keeper"
 
+POLL = 0.01
+"""Seconds between two looks for a keeper that has just been started."""
+
 GRACE = 6.0
 """Seconds that a keeper has to end its server."""
 
@@ -81,6 +84,9 @@ class Servers:
         assert keeper.stdin is not None
         with keeper.stdin as stream:  # not its command line, which everybody can read
             stream.write(json.dumps(order).encode())
+        # A process has its environment a moment after its start; before, nobody would find the server.
+        while keeper.poll() is None and mark_of(psutil.Process(keeper.pid)) is None:
+            time.sleep(POLL)
 
     def all(self) -> list[Server]:
         """The servers whose processes are there, oldest first."""

@@ -7,6 +7,7 @@ what to do, no traceback, and nothing left behind.
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ftk.files import sha256
-from ftk.testing.calls import Ftk
+from ftk.testing.calls import PATIENCE, Ftk
 
 NOBODY = "http://127.0.0.1:1"
 """An address at which nobody listens."""
@@ -158,8 +159,11 @@ class Disk:
         (self.folder / "filler").unlink()
 
     def remount(self, option: str) -> None:
-        """Change it: `ro`, `rw` or `size=8m`."""
-        subprocess.run(["mount", "-o", f"remount,{option}", self.folder], check=True)
+        """Change it: `ro`, `rw` or `size=8m`; wait for whoever has just ended and still has a file open."""
+        end = time.monotonic() + PATIENCE
+        while subprocess.run(["mount", "-o", f"remount,{option}", self.folder]).returncode:
+            assert time.monotonic() < end, f"the disk stays as it is, not {option}"
+            time.sleep(0.1)
 
 
 @contextmanager
