@@ -1,6 +1,8 @@
 """A server is asked, and whatever it does wrong is told."""
 
 import json
+import socket
+import struct
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +16,7 @@ from ftk.errors import Cancelled, FtkError, ProblemsFound, UsageError
 from ftk.runs.events import Event
 from ftk.runs.questions import Question
 from ftk.serving.asking import AT_ONCE, ask_many, ask_one
-from ftk.serving.client import Client, Reply
+from ftk.serving.client import MOST_RESETS, RESET_PAUSE, Client, Reply
 
 KEY = "secret"
 
@@ -59,6 +61,11 @@ class Handler(BaseHTTPRequestHandler):
                     self._send(500, {"error": {"message": "I am tired"}})
                 else:
                     self._stream(body, "tired")
+            case "resetting" if self.server.full > 0:  # type: ignore[attr-defined]
+                self.server.full -= 1  # type: ignore[attr-defined]
+                # Closed so that the client is told at once, as by a server whose door is crowded.
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
             case "down":
                 self._send(503, {"error": {"message": "there is nobody"}})
             case model:
@@ -193,6 +200,19 @@ def test_a_full_server_is_asked_again(server: Any) -> None:
     answers = ask_many(Client(server.url, "full", KEY), _numbered(4), {})
     assert [answer["text"] for answer in answers.answers] == [f"a.{number}." for number in range(4)]
     assert len(server.bodies) == 7
+
+
+def test_a_request_whose_connection_was_reset_is_sent_again(server: Any) -> None:
+    server.full = MOST_RESETS
+    slept: list[float] = []
+    assert Client(server.url, "resetting", KEY).complete("a", {}, sleep=slept.append).text == "a."
+    assert slept == [RESET_PAUSE] * MOST_RESETS
+
+
+def test_a_server_that_resets_every_connection_is_told(server: Any) -> None:
+    server.full = MOST_RESETS + 1
+    with pytest.raises(UsageError, match=r"nothing answers at .*reset by peer"):
+        Client(server.url, "resetting", KEY).complete("a", {}, sleep=lambda seconds: None)
 
 
 def test_a_server_that_is_full_for_longer_than_anybody_waits_is_told(server: Any) -> None:

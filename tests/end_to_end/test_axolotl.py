@@ -174,7 +174,7 @@ for world, wrapped, deepspeed in [*refused, (2, plain, None), (2, engine, zero2)
     trainer = SimpleNamespace(accelerator=accelerator, model=plain, model_wrapped=wrapped, train_dataset=[])
     try:
         Begin(trainer, DictDefault(deepspeed=deepspeed)).on_train_begin(
-            TrainingArguments(use_cpu=True), TrainerState(is_world_process_zero=False), None
+            TrainingArguments(use_cpu=True), TrainerState(is_world_process_zero=False, max_steps=2), None
         )
         print("begins")
     except SystemExit as refusal:

@@ -16,6 +16,12 @@ from ftk.serving.keys import KEY_VARIABLE, is_loopback
 PATIENCE = 600.0
 """Seconds in which a server says something: it may have many other requests."""
 
+MOST_RESETS = 3
+"""How often a request is sent again whose connection was reset before an answer began: a server's door was crowded."""
+
+RESET_PAUSE = 0.5
+"""Seconds before that."""
+
 FULL = (429, 503)
 """What a server answers that takes no more requests now; where it says when to ask again, it is asked again."""
 
@@ -121,7 +127,7 @@ class Client:
     def _open(self, path: str, body: Mapping[str, Any] | None, sleep: Sleep = time.sleep) -> HTTPResponse:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
         request = Request(f"{self.url}/{path}", None if body is None else _encoded(body), headers)
-        until = time.monotonic() + PATIENCE
+        until, resets_left = time.monotonic() + PATIENCE, MOST_RESETS
         while True:
             try:
                 return cast(HTTPResponse, self._opener.open(request, timeout=PATIENCE))
@@ -130,8 +136,11 @@ class Client:
                 if pause is None or time.monotonic() + pause > until:
                     raise _refusal(self.url, error) from None
             except (URLError, OSError, HTTPException) as error:
-                message = f"nothing answers at {self.url}: {getattr(error, 'reason', error)}"
-                raise UsageError(message, "`ftk serve --list` shows what is served") from None
+                reason, pause = getattr(error, "reason", error), RESET_PAUSE
+                if not isinstance(reason, ConnectionResetError) or not resets_left:
+                    message = f"nothing answers at {self.url}: {reason}"
+                    raise UsageError(message, "`ftk serve --list` shows what is served") from None
+                resets_left -= 1
             sleep(pause)
 
 

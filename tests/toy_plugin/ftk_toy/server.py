@@ -22,6 +22,12 @@ from ftk_toy.__main__ import LEARNED_FILE, PAUSE, _encode, _key
 KEY = os.environ.get("TOY_KEY")
 
 
+class Crowded(ThreadingHTTPServer):
+    """A server with room for many at its door."""
+
+    request_queue_size = 64
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers with what was learned, or with the length of the prompt."""
 
@@ -93,7 +99,7 @@ def main(host: str, port: str, name: str, base: str, adapter: str, *wrong: str) 
         time.sleep(600)
     Handler.name, Handler.base, Handler.halts = name, Path(base), "--halting" in wrong
     Handler.learned = files.read_json(Path(adapter) / LEARNED_FILE) or {}
-    ThreadingHTTPServer((host, int(port)), Handler).serve_forever()
+    Crowded((host, int(port)), Handler).serve_forever()
 
 
 if __name__ == "__main__":
