@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -88,6 +88,18 @@ def read_json(path: Path) -> Any:
 def read_json_lines(path: Path) -> list[Any]:
     """The values in a file of JSON lines; these end at line feeds alone, since texts may hold other ends of lines."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+
+
+def sizes_below(folder: Path) -> dict[str, int]:
+    """The files below a folder, by their paths in it, each with its bytes."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
+
+
+def has_sizes(folder: Path, sizes: Mapping[str, int]) -> bool:
+    """Whether these files are there in their sizes, whatever else is."""
+    paths = ((folder / name, size) for name, size in sizes.items())
+    return all(path.is_file() and path.stat().st_size == size for path, size in paths)
 
 
 def damaged(path: Path | str) -> FtkError:

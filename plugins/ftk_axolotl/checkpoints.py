@@ -28,8 +28,4 @@ def is_complete(folder: Path) -> bool:
         marked = files.read_json(folder / MARKER)
     except FtkError:
         return False
-    return isinstance(marked, dict) and all(_size(folder / name) == size for name, size in marked.items())
-
-
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None
+    return isinstance(marked, dict) and files.has_sizes(folder, marked)

@@ -39,7 +39,7 @@ COMPOSED = {
 }
 """They write by the counted ones alone, or only an empty file to lock."""
 
-READERS = {"read_json", "read_json_lines", "damaged", "sha256", "sha256_of"}
+READERS = {"read_json", "read_json_lines", "damaged", "sizes_below", "has_sizes", "sha256", "sha256_of"}
 
 
 def test_every_operation_of_files_is_counted() -> None:

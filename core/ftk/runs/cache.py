@@ -49,7 +49,7 @@ class Cache:
                     with files.new_folder(self.root / entry.path) as partial:
                         build(Artifact("cache", partial.relative_to(self.root).as_posix()))
                         # Before the entry has its name, so that none is ever there without it.
-                        files.write_json(self._record(entry), _sizes(partial))
+                        files.write_json(self._record(entry), files.sizes_below(partial))
         return entry
 
     def existing(self, kind: str, inputs: Mapping[str, Any]) -> Artifact | None:
@@ -68,7 +68,7 @@ class Cache:
             return True
         except ValueError:
             return False
-        return all(_size(folder / name) == size for name, size in built.items())
+        return files.has_sizes(folder, built)
 
     def _record(self, entry: Artifact) -> Path:
         return self._beside("records", entry, "json")
@@ -79,12 +79,3 @@ class Cache:
 
 def _entry(kind: str, inputs: Mapping[str, Any]) -> Artifact:
     return Artifact("cache", f"{kind}/{files.sha256_of(dict(inputs))[:32]}")
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    found = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
-
-
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None
